@@ -1,0 +1,1 @@
+"""Floor 1: the canonical model. It knows no protocol, no provider and no I/O."""

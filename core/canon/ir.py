@@ -1,0 +1,378 @@
+"""The neutral form that every wire protocol is translated to and from.
+
+Frozen, slotted value types: a `Request` of turns and parts goes in, events come out, and a
+`Response` is the fold of those events (`collect.py`). Nothing here validates or does I/O.
+
+Three rules hold for every node:
+
+* `extra[api]` keeps the fields of a known object that this model has no name for. They come back
+  when the node is written in that same API, and are a ledger entry when it is written in another.
+  A key that begins with an underscore is no field: it remembers which of several equal spellings
+  the client chose.
+* `at` is where the node stood in the client's document (`messages.2.content.0`). It takes no
+  part in comparisons and exists so that an error or a loss can name the place.
+* An object of an unknown *type* is kept whole as `Opaque`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from .errors import StackError
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+Object: TypeAlias = Mapping[str, JSON]
+Extra: TypeAlias = Mapping[str, Object]
+
+Role: TypeAlias = Literal["system", "developer", "user", "assistant"]
+ToolKind: TypeAlias = Literal["function", "custom", "server"]
+MediaKind: TypeAlias = Literal["image", "audio", "video", "document"]
+StopReason: TypeAlias = Literal[
+    "end", "length", "stop_sequence", "tool_call", "pause", "refusal", "filter", "context"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """What every node may carry beside its own fields; see the module's rules."""
+
+    extra: Extra | None = None
+    at: str | None = field(default=None, compare=False)
+
+
+# Parts -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob(Node):
+    """One sampled token; `data` holds its bytes, which need not be whole UTF-8 characters."""
+
+    token: str
+    logprob: float
+    data: bytes | None = None
+    top: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation(Node):
+    """A source for a span of text; `kind` is the wire's own word (`url_citation`, …)."""
+
+    kind: str
+    start: int | None = None
+    end: int | None = None
+    url: str | None = None
+    title: str | None = None
+    quote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Node):
+    text: str
+    citations: tuple[Citation, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Node):
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Media(Node):
+    """An image, a sound, a film or a document, by exactly one of data, text, url or file_id.
+
+    `data` is base64 as the client wrote it; `text` is a document given as plain text.
+    """
+
+    kind: MediaKind
+    media_type: str | None = None
+    data: str | None = None
+    text: str | None = None
+    url: str | None = None
+    file_id: str | None = None
+    name: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning(Node):
+    """What the model thought. `sealed` is an opaque form of it (redacted or encrypted thinking);
+
+    `signature` vouches for `text`; `origin` names the provider that made either.
+    """
+
+    text: str = ""
+    summary: tuple[str, ...] = ()
+    signature: str | None = None
+    sealed: str | None = None
+    origin: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall(Node):
+    """`arguments` is verbatim text: JSON for a function, free text for a custom tool."""
+
+    id: str
+    name: str
+    arguments: str
+    kind: ToolKind = "function"
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque(Node):
+    """A wire object of a type that this model does not know, whole, in its own protocol."""
+
+    protocol: str
+    type: str
+    data: Object
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult(Node):
+    """What a tool answered; it lives in a user turn."""
+
+    call_id: str
+    content: tuple[Text | Media | Opaque, ...]
+    is_error: bool = False
+    kind: ToolKind = "function"
+
+
+Part: TypeAlias = Text | Refusal | Media | Reasoning | ToolCall | ToolResult | Opaque
+
+
+# Requests ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Node):
+    role: Role
+    parts: tuple[Part, ...]
+    id: str | None = None
+    status: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolGrammar(Node):
+    """The language that a custom tool's input must belong to."""
+
+    syntax: str  # "lark" or "regex"
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Node):
+    """A tool on offer. `schema` is the JSON Schema of a function's arguments (None: not given);
+
+    `grammar` constrains a custom tool; `type` is the wire type of a server tool.
+    """
+
+    name: str
+    description: str | None = None
+    schema: Object | None = None
+    kind: ToolKind = "function"
+    strict: bool | None = None
+    namespace: str | None = None
+    grammar: ToolGrammar | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice(Node):
+    """`allowed` narrows auto and required to some of the tools; `parallel=None` means not said."""
+
+    mode: Literal["auto", "none", "required", "named"] = "auto"
+    name: str | None = None
+    namespace: str | None = None
+    kind: ToolKind = "function"
+    allowed: tuple[str, ...] | None = None
+    parallel: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling(Node):
+    """None always means that the client did not say; the provider's own default then holds."""
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: Mapping[int, float] | None = None
+    logprobs: bool = False
+    top_logprobs: int | None = None
+    n: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningConfig(Node):
+    """`enabled=None` leaves it to the model; `budget` is in tokens."""
+
+    enabled: bool | None = None
+    effort: str | None = None
+    budget: int | None = None
+    summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat(Node):
+    kind: Literal["text", "json", "schema", "grammar"] = "text"
+    schema: Object | None = None
+    name: str | None = None
+    description: str | None = None
+    strict: bool | None = None
+    verbosity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Node):
+    """One call of a model, in any protocol.
+
+    `instructions` is the system text that stands outside the conversation (`system` in Messages,
+    `instructions` in Responses); a system text inside it is a turn at its own place.
+    `template_kwargs` goes to the chat template of a local model.
+    """
+
+    model: str | None
+    turns: tuple[Turn, ...]
+    instructions: tuple[Text | Opaque, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    sampling: Sampling = Sampling()
+    reasoning: ReasoningConfig = ReasoningConfig()
+    output: OutputFormat = OutputFormat()
+    stream: bool = False
+    metadata: Object | None = None
+    user: str | None = None
+    template_kwargs: Object | None = None
+    previous_id: str | None = None
+    origin: str = ""  # the name of the API that decoded it
+
+    def conversation(self) -> tuple[Turn, ...]:
+        """The turns with the instructions in front, for providers that know one list only."""
+        if not self.instructions:
+            return self.turns
+        at = self.instructions[0].at
+        return (Turn("system", self.instructions, at=at), *self.turns)
+
+
+# Answers -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Usage(Node):
+    """Token counts. `input` includes what was read from a cache or written to one."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Node):
+    """Why the answer ended; `sequence` is the stop string met, `raw` the upstream's own word."""
+
+    reason: StopReason
+    sequence: str | None = None
+    raw: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response(Node):
+    """A whole answer: the fold of a stream that ended with `Finished`."""
+
+    id: str
+    model: str
+    parts: tuple[Part, ...]
+    stop: Stop
+    usage: Usage | None = None
+
+
+# Events ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Node):
+    """The provider has accepted the request. `usage.input` is known here by local engines."""
+
+    id: str
+    model: str
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartStarted(Node):
+    """A part begins; its text fields are empty and are filled by the deltas of this index."""
+
+    index: int
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Delta(Node):
+    """More text for an open part: text, thinking, refusal or arguments, by the part's type."""
+
+    index: int
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartAnnotated(Node):
+    """A citation for an open text, or the signature, seal, summary or id of an open reasoning."""
+
+    index: int
+    value: Citation | Reasoning
+
+
+@dataclass(frozen=True, slots=True)
+class PartEnded(Node):
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Node):
+    stop: Stop
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Node):
+    error: StackError
+
+
+@dataclass(frozen=True, slots=True)
+class Ping(Node):
+    """Nothing yet, and still alive."""
+
+
+Event: TypeAlias = (
+    Started | PartStarted | Delta | PartAnnotated | PartEnded | Finished | Failed | Ping | Opaque
+)
+
+
+def text_of(parts: tuple[Part, ...]) -> str:
+    """The plain text of some parts, one after another."""
+    return "".join(_texts(parts))
+
+
+def _texts(parts: tuple[Part, ...]) -> Iterator[str]:
+    for part in parts:
+        match part:
+            case Text() | Refusal():
+                yield part.text
+            case ToolResult():
+                yield from _texts(part.content)
+            case _:
+                pass

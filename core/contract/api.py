@@ -1,0 +1,150 @@
+"""What a wire protocol must be: documents and bytes in, canonical values out, and the way back.
+
+An Api is pure. It opens no socket, reads no clock and mints no identifier: those come in through
+`Context`. The server mounts the operations that an Api declares and knows no path itself.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from ..canon import ir
+from ..canon.errors import StackError
+from .losses import Ledger
+from .provider import Model, TokenCount
+
+Document = dict[str, Any]
+Headers = Mapping[str, str]  # names in lower case
+
+Action = Literal["generate", "count_tokens", "models", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that a client may ask for.
+
+    `path` may end in `{id}`, which takes the rest of the path, slashes included. Several APIs may
+    declare the same method and path: the first whose `claims` accepts the request's headers
+    serves it.
+    """
+
+    name: str
+    action: Action
+    method: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an Api may not invent for itself.
+
+    `token` is 32 random hex digits, unique to the call, from which the Api makes its identifiers;
+    `created` is in whole seconds since 1970; `model` is the name that the client asked for.
+    `losses` is what is known before the answer begins, and where the encoder adds its own.
+    """
+
+    token: str
+    created: int
+    model: str
+    losses: Ledger = field(default_factory=Ledger)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A whole answer, ready for any face: status, headers (lower case) and a JSON document."""
+
+    status: int
+    headers: Headers
+    document: Document
+
+
+class Encoder(ABC):
+    """Turns the events of one call into the bytes of a stream, in the order they are fed.
+
+    After a `Finished` for every choice, or one `Failed`, the stream is over and `feed` gives
+    `b""`. A `Ping` gives whatever this protocol's clients take for a sign of life, and is legal
+    before `Started`. What the protocol cannot show goes into the context's ledger, and the
+    losses of the answer go out as a comment (`: x-stack-fidelity …`) with the terminal event.
+    """
+
+    content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+
+    @abstractmethod
+    def feed(self, event: ir.Event, choice: int = 0) -> bytes: ...
+
+
+class Decoder(ABC):
+    """Turns the stream of one upstream call into events; a legal stream ends with its terminal.
+
+    `feed` takes the event name (empty where the protocol names none) and the data of one
+    server-sent event. `close` is called at the end of the bytes: where the terminal is missing it
+    gives a `Failed`, since a stream that merely stops is never a success.
+    """
+
+    @abstractmethod
+    def feed(self, event: str, data: bytes) -> Iterable[ir.Event]: ...
+
+    @abstractmethod
+    def close(self) -> Iterable[ir.Event]: ...
+
+
+class Api(ABC):
+    """A protocol: as a server speaks it, and as a client of an upstream does."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]  # for people: "Anthropic Messages"
+    operations: ClassVar[tuple[Operation, ...]]
+    handles: ClassVar[frozenset[str]] = frozenset()
+    """Top-level fields that the API honours itself, or that ask nothing of a model: no loss."""
+
+    def claims(self, headers: Headers) -> bool:
+        """Whether a request that several APIs could serve, or none, looks like this one's."""
+        return True
+
+    @abstractmethod
+    def decode(self, document: object, operation: str = "create") -> ir.Request:
+        """A parsed JSON body as a canonical request; raises `InvalidRequest` naming the field."""
+
+    @abstractmethod
+    def encoder(self, request: ir.Request, context: Context) -> Encoder:
+        """A fresh encoder for the streamed answer of one call."""
+
+    @abstractmethod
+    def document(
+        self, request: ir.Request, responses: Sequence[ir.Response], context: Context
+    ) -> Document:
+        """The whole answer; one response per choice that was asked for."""
+
+    @abstractmethod
+    def encode_error(self, error: StackError, request_id: str) -> Rendered:
+        """An error before the first byte of an answer, in this protocol's envelope."""
+
+    @abstractmethod
+    def count(self, count: TokenCount) -> Document: ...
+
+    # The other direction: the same protocol as a client of an upstream speaks it.
+
+    @abstractmethod
+    def encode(self, request: ir.Request, model: str) -> tuple[Document, Ledger]:
+        """The body that asks an upstream for `model`, and what this protocol cannot say."""
+
+    @abstractmethod
+    def decoder(self) -> Decoder:
+        """A fresh decoder for the streamed answer of one call."""
+
+    @abstractmethod
+    def events(self, document: object) -> Iterable[ir.Event]:
+        """The events that a whole answer of an upstream stands for, terminal included."""
+
+    @abstractmethod
+    def decode_error(self, status: int, headers: Headers, body: bytes) -> StackError:
+        """An upstream's answer that is no answer; secrets and addresses never go into it."""
+
+    @abstractmethod
+    def models(self, models: Sequence[Model]) -> Document: ...
+
+    @abstractmethod
+    def model(self, model: Model) -> Document: ...

@@ -1,0 +1,127 @@
+"""What a provider must be: it owns its engine or its transport, and yields canonical events."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from ..canon import ir
+from .losses import Loss
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+ConfigModel: TypeAlias = "type[BaseModel]"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model on offer. Sizes are in tokens; None means that nobody knows.
+
+    `native` holds the names of the APIs that the provider passes through untouched for this
+    model; `created` is in seconds since 1970.
+    """
+
+    id: str
+    context_window: int | None = None
+    max_output: int | None = None
+    modalities: frozenset[str] = frozenset({"text"})
+    native: frozenset[str] = frozenset()
+    features: frozenset[str] = frozenset()
+    created: int = 0
+    owner: str = "polystack"
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    input: int
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that was checked and encoded, and has not run yet.
+
+    `run(choice)` starts one generation; it may be called once for each choice, at the same time.
+    `losses` is what the provider will not carry over, known before anything runs.
+    """
+
+    run: Callable[[int], AsyncIterator[ir.Event]]
+    losses: Sequence[Loss] = ()
+
+
+class Provider(ABC):
+    """A source of models, made from one entry of a distribution's `providers`.
+
+    The life of a provider: constructed with its name and its validated configuration, `start`,
+    then any number of calls at the same time, then `stop`. Heavy imports belong into `start`.
+
+    Errors before `Started` are raised as a `StackError`; after it they are a `Failed` event, and
+    the iterator ends. An iterator is always closed by its reader, early or not: closing it must
+    cancel the work within one step.
+    """
+
+    type: ClassVar[str]
+    Config: ClassVar[ConfigModel]
+
+    @classmethod
+    def probe(cls) -> Sequence[str] | None:
+        """A check of what the provider needs, as arguments after `python -m`; it may crash.
+
+        `stack doctor` runs it in a process of its own. It prints one line of JSON and exits with
+        0 where all is well. None means that there is nothing to check.
+
+        The line is an object: `ok`; where that is false `error`, and `missing: true` if it is only
+        that the engine is not installed, which is no fault; `remedy`; and whatever facts are worth
+        showing. Of several lines the later ones add to the earlier, so that a check can print a
+        `remedy` before the step that may kill it.
+        """
+        return None
+
+    def __init__(self, name: str, config: Any) -> None:
+        self.name = name
+        self.config = config
+
+    async def start(self) -> None:  # noqa: B027 (a provider may have nothing to load)
+        """Load what is needed to serve; raises `ConfigError` with the remedy."""
+
+    async def stop(self) -> None:  # noqa: B027
+        """Let go of everything; the generations that still run are cancelled."""
+
+    def status(self) -> Mapping[str, int]:
+        """What is going on, in numbers for `GET /health`: slots, running, waiting."""
+        return {}
+
+    @abstractmethod
+    async def models(self) -> Sequence[Model]: ...
+
+    def generate(self, request: ir.Request) -> AsyncIterator[ir.Event]:
+        """Answer a request; the simplest provider writes this one and `models`."""
+        raise NotImplementedError(f"{type(self).__name__} must define generate() or prepare()")
+
+    async def prepare(self, request: ir.Request) -> Prepared:
+        """Check and encode a request, without any I/O that the model would have to wait for.
+
+        `request.model` is the provider's own id of the model. Raises a `StackError` for what
+        can be known to fail; reports the rest as losses.
+        """
+        return Prepared(lambda choice: self.generate(request))
+
+    async def count_tokens(self, request: ir.Request) -> TokenCount:
+        """Input tokens of a request; the base class guesses a token per four bytes of text."""
+        size = sum(len(text.encode()) for text in _words(request))
+        return TokenCount(max(1, round(size / 4)), estimated=True)
+
+
+def _words(request: ir.Request) -> list[str]:
+    words = [ir.text_of(request.instructions)]
+    for turn in request.turns:
+        words.append(ir.text_of(turn.parts))
+        words += [
+            part.name + part.arguments for part in turn.parts if isinstance(part, ir.ToolCall)
+        ]
+    words += [f"{tool.name}{tool.description or ''}{tool.schema or ''}" for tool in request.tools]
+    return words
