@@ -1,0 +1,67 @@
+"""The protocol as one object: what the server mounts and what a remote provider calls with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from ...core.canon import ir
+from ...core.canon.errors import StackError
+from ...core.contract.api import Api, Context, Document, Headers, Operation, Rendered
+from ...core.contract.losses import Ledger
+from ...core.contract.provider import Model, TokenCount
+from .. import openai
+from . import decoder, errors, outbound, request, response
+from .encoder import Encoder
+from .vocabulary import NAME
+
+
+class Chat(Api):
+    """OpenAI Chat Completions, with the extensions that servers of open models agreed on."""
+
+    name: ClassVar[str] = NAME
+    title: ClassVar[str] = "OpenAI Chat Completions"
+    operations: ClassVar[tuple[Operation, ...]] = (
+        Operation("create", "generate", "POST", "/v1/chat/completions"),
+        Operation("models", "models", "GET", "/v1/models"),
+        Operation("model", "model", "GET", "/v1/models/{id}"),
+    )
+    handles: ClassVar[frozenset[str]] = frozenset(
+        "stream stream_options store service_tier metadata user safety_identifier modalities"
+        " prompt_cache_key prompt_cache_retention".split()
+    )
+
+    def decode(self, document: object, operation: str = "create") -> ir.Request:
+        return request.decode(document)
+
+    def encoder(self, request: ir.Request, context: Context) -> Encoder:
+        return Encoder(request, context)
+
+    def document(
+        self, request: ir.Request, responses: Sequence[ir.Response], context: Context
+    ) -> Document:
+        return response.document(responses, context)
+
+    def encode_error(self, error: StackError, request_id: str) -> Rendered:
+        return errors.encode_error(error, request_id)
+
+    def count(self, count: TokenCount) -> Document:
+        return {"object": "chat.completion.input_tokens", "input_tokens": count.input}
+
+    def models(self, models: Sequence[Model]) -> Document:
+        return openai.listing(models)
+
+    def model(self, model: Model) -> Document:
+        return openai.entry(model)
+
+    def encode(self, request: ir.Request, model: str) -> tuple[Document, Ledger]:
+        return outbound.encode(request, model)
+
+    def decoder(self) -> decoder.Decoder:
+        return decoder.Decoder()
+
+    def events(self, document: object) -> Iterable[ir.Event]:
+        return decoder.events(document)
+
+    def decode_error(self, status: int, headers: Headers, body: bytes) -> StackError:
+        return openai.decode_error(status, headers, body)

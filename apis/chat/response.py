@@ -1,0 +1,64 @@
+"""A whole answer as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...core.canon import ir
+from ...core.contract.api import Context, Document
+from ...core.contract.losses import Ledger
+from . import output
+
+
+def document(responses: Sequence[ir.Response], context: Context) -> Document:
+    """One `chat.completion`; a response per choice."""
+    counts = [response.usage for response in responses if response.usage is not None]
+    return {
+        "id": f"chatcmpl-{context.token}",
+        "object": "chat.completion",
+        "created": context.created,
+        "model": context.model,
+        "system_fingerprint": None,
+        "service_tier": None,
+        "choices": [
+            _choice(index, response, context.losses) for index, response in enumerate(responses)
+        ],
+        "usage": output.usage(counts),
+    }
+
+
+def _choice(index: int, response: ir.Response, losses: Ledger) -> Document:
+    message, tokens = _message(response.parts, losses)
+    refused = message["refusal"] is not None
+    finished = output.finish(response.stop, refused, losses)
+    return {"index": index, "message": message, "logprobs": tokens} | finished
+
+
+def _message(parts: Sequence[ir.Part], losses: Ledger) -> tuple[Document, Document | None]:
+    texts: dict[str, list[str]] = {"content": [], "refusal": [], "reasoning_content": []}
+    tokens: dict[str, list[ir.TokenLogprob]] = {"content": []}
+    calls: list[Document] = []
+    annotations: list[Document] = []
+    for part in parts:
+        output.lose_part(part, losses)
+        match part:
+            case ir.Text():
+                texts["content"].append(part.text)
+                tokens["content"] += part.logprobs
+                shown = (output.annotation(citation, losses) for citation in part.citations)
+                annotations += [each for each in shown if each is not None]
+            case ir.Refusal():
+                texts["refusal"].append(part.text)
+            case ir.Reasoning():
+                texts["reasoning_content"].append(part.text or "\n\n".join(part.summary))
+            case ir.ToolCall():
+                calls.append(output.call(part, part.arguments, losses))
+            case _:
+                pass
+    message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
+    message |= {name: "".join(pieces) for name, pieces in texts.items() if pieces}
+    message["annotations"] = annotations
+    if calls:
+        message["tool_calls"] = calls
+    return message, output.logprobs("content", tokens["content"])

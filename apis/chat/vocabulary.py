@@ -1,0 +1,64 @@
+"""The words of this protocol, and what a canonical node carries for this protocol alone.
+
+`extra["chat"]` holds unknown fields. Keys that begin with an underscore remember in which of two
+equal spellings the client wrote something, and are no field of the wire: `_limit` (`max_tokens` or
+`max_completion_tokens`), `_field` (`reasoning` or `reasoning_content`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from ...core.canon import ir
+
+NAME = "chat"
+
+FINISH: dict[ir.StopReason, str] = {
+    "end": "stop",
+    "stop_sequence": "stop",
+    "tool_call": "tool_calls",
+    "length": "length",
+    "context": "length",
+    "filter": "content_filter",
+    "refusal": "content_filter",
+    "pause": "stop",
+}
+REASONS: dict[str, ir.StopReason] = {
+    "stop": "end",
+    "length": "length",
+    "tool_calls": "tool_call",
+    "function_call": "tool_call",
+    "content_filter": "filter",
+}
+
+
+def extra(wire: BaseModel | None, **remembered: object) -> ir.Extra | None:
+    """The fields that the schema does not know, and what is to be remembered; None if nothing."""
+    fields: dict[str, Any] = dict((wire.model_extra if wire else None) or {})
+    fields |= {key: value for key, value in remembered.items() if value is not None}
+    return {NAME: fields} if fields else None
+
+
+def own(node: ir.Node) -> dict[str, Any]:
+    """The node's fields that go back onto this wire."""
+    return {key: value for key, value in _fields(node).items() if not key.startswith("_")}
+
+
+def remembered(node: ir.Node, key: str) -> Any:
+    return _fields(node).get(key)
+
+
+def given(**fields: object) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def call_name(name: str, namespace: str | None) -> str:
+    """A namespaced function as this protocol can name it."""
+    return name if namespace is None else f"{namespace}__{name}"
+
+
+def _fields(node: ir.Node) -> dict[str, Any]:
+    return dict((node.extra or {}).get(NAME, {}))

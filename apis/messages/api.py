@@ -1,0 +1,73 @@
+"""The protocol as one object: what the server mounts and what a remote provider calls with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from ...core.canon import ir
+from ...core.canon.errors import StackError
+from ...core.contract.api import Api, Context, Decoder, Document, Headers, Operation, Rendered
+from ...core.contract.losses import Ledger
+from ...core.contract.provider import Model, TokenCount
+from . import errors, outbound, request, response
+from .decoder import MessagesDecoder, events
+from .encoder import MessagesEncoder
+from .listing import entry, listing
+from .vocabulary import NAME
+
+
+class Messages(Api):
+    """Anthropic Messages; every version of it that a client may name is taken."""
+
+    name: ClassVar[str] = NAME
+    title: ClassVar[str] = "Anthropic Messages"
+    operations: ClassVar[tuple[Operation, ...]] = (
+        Operation("create", "generate", "POST", "/v1/messages"),
+        Operation("count_tokens", "count_tokens", "POST", "/v1/messages/count_tokens"),
+        Operation("models", "models", "GET", "/v1/models"),
+        Operation("model", "model", "GET", "/v1/models/{id}"),
+    )
+    handles: ClassVar[frozenset[str]] = frozenset(
+        "stream metadata service_tier inference_geo diagnostics betas billing_policy"
+        " user_profile_id workspace_id".split()
+    )
+
+    def claims(self, headers: Headers) -> bool:
+        return "anthropic-version" in headers
+
+    def decode(self, document: object, operation: str = "create") -> ir.Request:
+        return request.decode(document, operation)
+
+    def encoder(self, request: ir.Request, context: Context) -> MessagesEncoder:
+        return MessagesEncoder(context)
+
+    def document(
+        self, request: ir.Request, responses: Sequence[ir.Response], context: Context
+    ) -> Document:
+        (only,) = responses
+        return response.document(only, context)
+
+    def encode_error(self, error: StackError, request_id: str) -> Rendered:
+        return errors.encode_error(error, request_id)
+
+    def count(self, count: TokenCount) -> Document:
+        return {"input_tokens": count.input}
+
+    def models(self, models: Sequence[Model]) -> Document:
+        return listing(models)
+
+    def model(self, model: Model) -> Document:
+        return entry(model)
+
+    def encode(self, request: ir.Request, model: str) -> tuple[Document, Ledger]:
+        return outbound.encode(request, model)
+
+    def decoder(self) -> Decoder:
+        return MessagesDecoder()
+
+    def events(self, document: object) -> Iterable[ir.Event]:
+        return events(document)
+
+    def decode_error(self, status: int, headers: Headers, body: bytes) -> StackError:
+        return errors.decode_error(status, headers, body)

@@ -1,0 +1,73 @@
+"""OpenAI Responses, as a server speaks it and as a client of an upstream does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ...core.canon import ir
+from ...core.canon.errors import StackError
+from ...core.contract import api
+from ...core.contract.api import Context, Document, Headers, Operation, Rendered
+from ...core.contract.losses import Ledger
+from ...core.contract.provider import Model, TokenCount
+from .. import openai
+from . import errors, extras
+from .decoder import Decoder
+from .encoder import Encoder
+from .request import decode, encode
+from .response import document
+
+# What the answer echoes or says itself, and what is for other servers to act on.
+HANDLED = """
+    background client_metadata conversation include max_tool_calls previous_response_id prompt
+    prompt_cache_key prompt_cache_options prompt_cache_retention safety_identifier service_tier
+    store stream_options truncation
+"""
+
+
+class Responses(api.Api):
+    name = extras.NAME
+    title = "OpenAI Responses"
+    operations = (
+        Operation("create", "generate", "POST", "/v1/responses"),
+        Operation("input_tokens", "count_tokens", "POST", "/v1/responses/input_tokens"),
+        Operation("models", "models", "GET", "/v1/models"),
+        Operation("model", "model", "GET", "/v1/models/{id}"),
+    )
+    handles = frozenset(HANDLED.split())
+
+    def decode(self, document: object, operation: str = "create") -> ir.Request:
+        return decode(document, operation)
+
+    def encoder(self, request: ir.Request, context: Context) -> Encoder:
+        return Encoder(request, context)
+
+    def document(
+        self, request: ir.Request, responses: Sequence[ir.Response], context: Context
+    ) -> Document:
+        (answer,) = responses  # the protocol has no choices
+        return document(request, answer, context)
+
+    def encode_error(self, error: StackError, request_id: str) -> Rendered:
+        return errors.encode_error(error, request_id)
+
+    def count(self, count: TokenCount) -> Document:
+        return {"object": "response.input_tokens", "input_tokens": count.input}
+
+    def encode(self, request: ir.Request, model: str) -> tuple[Document, Ledger]:
+        return encode(request, model)
+
+    def decoder(self) -> Decoder:
+        return Decoder()
+
+    def events(self, document: object) -> Iterable[ir.Event]:
+        return Decoder().whole(document)
+
+    def decode_error(self, status: int, headers: Headers, body: bytes) -> StackError:
+        return openai.decode_error(status, headers, body)
+
+    def models(self, models: Sequence[Model]) -> Document:
+        return openai.listing(models)
+
+    def model(self, model: Model) -> Document:
+        return openai.entry(model)

@@ -1,0 +1,97 @@
+"""Server-sent events, sans-IO: frames out, and a parser that takes any chunking of bytes.
+
+Source: the HTML standard, section 9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ..core.canon.errors import UpstreamError
+
+LINE_LIMIT = 8 << 20  # bytes of one unfinished line; a longer one is no event stream
+
+
+def frame(data: Any, event: str | None = None) -> bytes:
+    """One event with a JSON payload."""
+    payload = orjson.dumps(data)
+    if event is None:
+        return b"data: " + payload + b"\n\n"
+    return b"event: " + event.encode() + b"\ndata: " + payload + b"\n\n"
+
+
+def comment(text: str) -> bytes:
+    """A line that every parser skips."""
+    return b": " + text.replace("\r", " ").replace("\n", " ").encode() + b"\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SSEvent:
+    """One dispatched event; `event` is empty where the stream named none."""
+
+    data: bytes
+    event: str = ""
+
+
+class Parser:
+    """Feed it bytes as they arrive; it gives the events that became whole.
+
+    Takes LF, CRLF and CR, a byte order mark, comments, `data:` with or without a space, and data
+    of many lines. An event that the stream's end cuts off is dropped, as the standard says;
+    `pending` then tells that something was.
+    """
+
+    def __init__(self, limit: int = LINE_LIMIT) -> None:
+        self._limit = limit
+        self._buffer = b""
+        self._data: list[bytes] = []
+        self._event = ""
+        self._size = 0
+        self._first = True
+        self._after_cr = False
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._buffer or self._data)
+
+    def feed(self, chunk: bytes) -> Iterator[SSEvent]:
+        for line in self._lines(chunk):
+            if not line:
+                if self._data:
+                    yield SSEvent(b"\n".join(self._data), self._event)
+                self._data, self._event, self._size = [], "", 0
+            else:
+                self._field(line)
+
+    def _lines(self, chunk: bytes) -> Iterator[bytes]:
+        if self._after_cr and chunk:
+            # The LF of a CRLF that was split between two chunks.
+            chunk = chunk.removeprefix(b"\n")
+            self._after_cr = False
+        self._buffer += chunk
+        if self._first and len(self._buffer) >= 3:
+            self._buffer = self._buffer.removeprefix(b"\xef\xbb\xbf")
+            self._first = False
+        if self._first and b"\xef\xbb\xbf".startswith(self._buffer):
+            return
+        self._after_cr = self._buffer.endswith(b"\r")
+        *lines, rest = self._buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._buffer = rest
+        if len(rest) > self._limit:
+            raise UpstreamError(f"a line of the event stream is longer than {self._limit} bytes")
+        yield from lines
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._size += len(value)
+            if self._size > self._limit:
+                raise UpstreamError(f"an event is longer than {self._limit} bytes")
+            self._data.append(value)
+        elif name == b"event":
+            self._event = value.decode("utf-8", "replace")
