@@ -1,0 +1,295 @@
+"""llama.cpp behind a narrow door: what passes here cannot bring the process down.
+
+The C library aborts on what it does not expect, so every call that could make it do so is made
+from this file only, after a check: a batch is never longer than was agreed, a sampler is never
+NULL and always ends in a choice, only rows with logits are sampled, a model outlives its context.
+One thread owns a `Context`; `Vocabulary` may be used from any.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...core.canon.errors import ConfigError, StackError
+from ...core.canon.ir import TokenLogprob
+from ..local.parser import MARKS
+from ..local.sampling import Sampler
+
+REMEDY = (
+    'install it with: pip install "polystack[llamacpp]" (it is built on your machine; the README '
+    "has the flags that are safe on every processor)"
+)
+PENALTY_WINDOW = 1024  # tokens that presence and frequency look back on
+
+_errors: deque[str] = deque(maxlen=4)  # the engine's last words
+_callback: Any = None
+
+
+def library() -> Any:
+    """The bindings, imported on first use; raises `ConfigError` if they do not work."""
+    # Without it a failed assertion starts a debugger.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+    try:
+        import jinja2  # noqa: F401
+        import numpy  # noqa: F401
+        from llama_cpp import llama_cpp
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(
+            f"provider llamacpp: the engine is missing ({reason}); {REMEDY}"
+        ) from None
+    _initialise(llama_cpp)
+    return llama_cpp
+
+
+def _initialise(lib: Any) -> None:
+    global _callback
+    if _callback is None:
+        _callback = lib.llama_log_callback(_log)  # C keeps the pointer: so must we
+        lib.llama_log_set(_callback, None)
+        lib.llama_backend_init()
+
+
+def _log(level: int, text: bytes, _: Any) -> None:
+    if level == 4:  # errors
+        _errors.append(text.decode("utf-8", "replace").strip())
+
+
+def last_words() -> str:
+    return _errors[-1][:300] if _errors else "the engine gave no reason"
+
+
+class Model:
+    """The weights of one file."""
+
+    def __init__(self, lib: Any, path: Path, gpu_layers: int) -> None:
+        self.lib = lib
+        params = lib.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers
+        _errors.clear()
+        self.handle = lib.llama_model_load_from_file(os.fsencode(path), params)
+        if not self.handle:
+            raise ConfigError(f"{path}: the engine cannot load this model: {last_words()}")
+
+    def close(self) -> None:
+        handle, self.handle = self.handle, None
+        if handle:
+            self.lib.llama_model_free(handle)
+
+
+class Vocabulary:
+    """Text to tokens and back."""
+
+    def __init__(self, model: Model) -> None:
+        self._lib = model.lib
+        self._vocab = self._lib.llama_model_get_vocab(model.handle)
+        self.size = int(self._lib.llama_vocab_n_tokens(self._vocab))
+        self._pieces: dict[int, bytes] = {}
+        # Some files call the marks of the format control tokens, and those have no text.
+        self.marks = {m: ids[0] for m in MARKS if len(ids := self.tokenize(m, False)) == 1}
+        # By the names that chat templates have for them.
+        self.special_texts = {
+            "bos_token": self._text(self._lib.llama_vocab_bos(self._vocab)),
+            "eos_token": self._text(self._lib.llama_vocab_eos(self._vocab)),
+        }
+
+    def tokenize(self, text: str, beginning: bool = True) -> list[int]:
+        """Marks and control tokens in the text are read as what they are."""
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 16
+        tokens = (self._lib.llama_token * room)()
+        count = self._lib.llama_tokenize(
+            self._vocab, data, len(data), tokens, room, beginning, True
+        )
+        if count < 0:
+            raise RuntimeError("the tokenizer needs more room than the text has bytes")
+        return list(tokens[:count])
+
+    def piece(self, token: int) -> bytes:
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = self._pieces[token] = self._piece(token)
+        return piece
+
+    def _piece(self, token: int) -> bytes:
+        size = 64
+        for _ in range(2):
+            buffer = ctypes.create_string_buffer(size)
+            special = token in self.marks.values()
+            count = self._lib.llama_token_to_piece(self._vocab, token, buffer, size, 0, special)
+            if count >= 0:
+                return buffer.raw[:count]
+            size = -count
+        return b""
+
+    def ends(self, token: int) -> bool:
+        return bool(self._lib.llama_vocab_is_eog(self._vocab, token))
+
+    def _text(self, token: int) -> str:
+        if token < 0:
+            return ""
+        text: bytes | None = self._lib.llama_vocab_get_text(self._vocab, token)
+        return (text or b"").decode("utf-8", "replace")
+
+
+class Span(NamedTuple):
+    """Tokens of one sequence for the next batch; `sampled` wants the logits of the last."""
+
+    sequence: int
+    start: int
+    tokens: Sequence[int]
+    sampled: bool
+
+
+class Context:
+    """The memory of a model's running sequences, and the one batch that is decoded at a time."""
+
+    def __init__(
+        self, model: Model, *, cells: int, sequences: int, batch: int, threads: int, unified: bool
+    ) -> None:
+        import numpy
+
+        self._np = numpy
+        self._lib = lib = model.lib
+        self._batch: Any = None
+        params = lib.llama_context_default_params()
+        params.n_ctx, params.n_seq_max = cells, sequences
+        params.n_batch = params.n_ubatch = batch
+        params.n_threads = params.n_threads_batch = threads
+        params.kv_unified = unified
+        _errors.clear()
+        self.handle = lib.llama_init_from_model(model.handle, params)
+        if not self.handle:
+            raise ConfigError(
+                f"the engine cannot make a context of {cells} tokens for {sequences} slots "
+                f"({last_words()}); lower `context` or `slots`"
+            )
+        self._memory = lib.llama_get_memory(self.handle)
+        self.context = int(lib.llama_n_ctx_seq(self.handle))
+        self.cells = int(lib.llama_n_ctx(self.handle))
+        self._size = int(lib.llama_n_batch(self.handle))
+        self._rows = 0
+        self._sampled: set[int] = set()
+        self._vocabulary = int(lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.handle)))
+        self._batch = lib.llama_batch_init(self._size, 0, 1)
+        view, shape = numpy.ctypeslib.as_array, (self._size,)
+        self._tokens = view(self._batch.token, shape)
+        self._positions = view(self._batch.pos, shape)
+        self._wanted = view(self._batch.logits, shape)
+        self._sequences = [self._batch.seq_id[row] for row in range(self._size)]
+        view(self._batch.n_seq_id, shape)[:] = 1
+
+    def decode(self, spans: Sequence[Span]) -> tuple[int, list[int]]:
+        """Decode one batch: the engine's code (0 is success), and the last row of each span."""
+        lasts, row = [], 0
+        self._sampled.clear()
+        if not 0 < sum(len(span.tokens) for span in spans) <= self._size:
+            raise ValueError("a batch must have between one row and the agreed number")
+        for span in spans:
+            end = row + len(span.tokens)
+            self._tokens[row:end] = span.tokens
+            self._positions[row:end] = self._np.arange(span.start, span.start + end - row)
+            self._wanted[row:end] = 0
+            for sequence in self._sequences[row:end]:
+                sequence[0] = span.sequence
+            if span.sampled:
+                self._wanted[end - 1] = 1
+                self._sampled.add(end - 1)
+            lasts.append(end - 1)
+            row = end
+        self._batch.n_tokens = row
+        return int(self._lib.llama_decode(self.handle, self._batch)), lasts
+
+    def sample(self, chain: Chain, row: int) -> int:
+        self._check(row)
+        return int(self._lib.llama_sampler_sample(chain.handle, self.handle, row))
+
+    def logits(self, row: int) -> Any:
+        self._check(row)
+        pointer = self._lib.llama_get_logits_ith(self.handle, row)
+        return self._np.ctypeslib.as_array(pointer, (self._vocabulary,))
+
+    def _check(self, row: int) -> None:
+        if row not in self._sampled:
+            raise ValueError("only rows that asked for logits have any")
+
+    def forget(self, sequence: int, start: int = 0) -> bool:
+        """Remove a sequence from a position on; False if all of it had to go instead."""
+        if self._lib.llama_memory_seq_rm(self._memory, sequence, start, -1):
+            return True
+        self._lib.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+        return False
+
+    def forget_all(self) -> None:
+        self._lib.llama_memory_clear(self._memory, True)
+
+    def close(self) -> None:
+        handle, self.handle = self.handle, None
+        if self._batch is not None:
+            self._lib.llama_batch_free(self._batch)
+            self._batch = None
+        if handle:
+            self._lib.llama_free(handle)
+
+
+class Chain:
+    """The samplers of one generation, the last of which chooses."""
+
+    def __init__(self, lib: Any, sampler: Sampler, vocabulary: int) -> None:
+        self._lib = lib
+        self.handle = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+        if sampler.logit_bias:
+            biases = [lib.llama_logit_bias(t, b) for t, b in sampler.logit_bias.items()]
+            array = (lib.llama_logit_bias * len(biases))(*biases)
+            self._add(lib.llama_sampler_init_logit_bias(vocabulary, len(biases), array))
+        presence, frequency = sampler.presence_penalty, sampler.frequency_penalty
+        if presence or frequency:
+            self._add(
+                lib.llama_sampler_init_penalties(
+                    vocabulary, PENALTY_WINDOW, 1.0, frequency, presence
+                )
+            )
+        if sampler.temperature <= 0:
+            self._add(lib.llama_sampler_init_greedy())
+            return
+        if sampler.top_k > 0:
+            self._add(lib.llama_sampler_init_top_k(sampler.top_k))
+        if sampler.top_p < 1:
+            self._add(lib.llama_sampler_init_top_p(sampler.top_p, 1))
+        if sampler.min_p > 0:
+            self._add(lib.llama_sampler_init_min_p(sampler.min_p, 1))
+        self._add(lib.llama_sampler_init_temp(sampler.temperature))
+        self._add(lib.llama_sampler_init_dist(sampler.seed))
+
+    def _add(self, sampler: Any) -> None:
+        # The bindings give a pointer object for NULL too: only its truth tells.
+        if not sampler:
+            raise StackError("the engine refused a sampler")
+        self._lib.llama_sampler_chain_add(self.handle, sampler)
+
+    def close(self) -> None:
+        handle, self.handle = self.handle, None
+        if handle:
+            self._lib.llama_sampler_free(handle)
+
+
+def logprobs(logits: Any, token: int, alternatives: int, vocabulary: Vocabulary) -> TokenLogprob:
+    """What the model itself gave this token, before any sampler, and its best alternatives."""
+    import numpy
+
+    values = logits.astype(numpy.float64)
+    values -= values.max()
+    values -= numpy.log(numpy.exp(values).sum())
+    best = numpy.argsort(-values, kind="stable")[:alternatives].tolist()
+
+    def one(index: int) -> TokenLogprob:
+        data = vocabulary.piece(index)
+        return TokenLogprob(data.decode("utf-8", "replace"), float(values[index]), data)
+
+    chosen = one(token)
+    return TokenLogprob(chosen.token, chosen.logprob, chosen.data, tuple(one(i) for i in best))

@@ -1,0 +1,89 @@
+"""One generation on its way through an engine, and the channel that its tokens come back by.
+
+The engine's thread writes, one event loop reads. What waits is read at once, so a slow reader
+gets more at a time and never holds the engine up; one that stops reading is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ...core.canon.errors import StackError
+from ...core.canon.ir import TokenLogprob
+from .sampling import Sampler
+
+BACKLOG = 32_768  # tokens that a reader may leave unread
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The engine has begun; `cached` tokens of the prompt were in its memory already."""
+
+    cached: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One sampled token; a token that ends the answer has no bytes."""
+
+    data: bytes
+    logprob: TokenLogprob | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    reason: Literal["end", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    error: StackError
+
+
+Output: TypeAlias = Admitted | Token | Ended | Broken
+
+
+class Job:
+    """`tokens` is the prompt and then what was sampled; `state` belongs to the engine."""
+
+    def __init__(self, prompt: list[int], max_tokens: int, sampler: Sampler) -> None:
+        self.tokens = list(prompt)
+        self.prompt_size = len(prompt)
+        self.limit = len(prompt) + max_tokens
+        self.sampler = sampler
+        self.loop = asyncio.get_running_loop()
+        self.serial = 0
+        self.cancelled = False
+        self.admitted = False
+        self.state: Any = None
+        self._written = 0
+        self._read = 0
+        self._outputs: list[Output] = []
+        self._arrived = asyncio.Event()
+
+    @property
+    def sampled(self) -> int:
+        return len(self.tokens) - self.prompt_size
+
+    # On the engine's thread
+
+    def written(self) -> bool:
+        """Count an output; False if the reader is too far behind."""
+        self._written += 1
+        return self._written - self._read <= BACKLOG
+
+    # On the reader's loop
+
+    def put(self, outputs: list[Output]) -> None:
+        self._outputs += outputs
+        self._arrived.set()
+
+    async def take(self) -> list[Output]:
+        """All that has come since the last time; waits until there is something."""
+        await self._arrived.wait()
+        self._arrived.clear()
+        outputs, self._outputs = self._outputs, []
+        self._read += len(outputs)
+        return outputs
