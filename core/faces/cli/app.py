@@ -1,0 +1,148 @@
+"""The commands and their options. Each imports what it needs when it runs: help must be quick."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="stack",
+    help="One server for Anthropic Messages, OpenAI Responses and OpenAI Chat Completions.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Source = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A template, or a YAML file.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as in server.port=9000."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Kind(StrEnum):
+    providers = "providers"
+    apis = "apis"
+    distributions = "distributions"
+
+
+def run_command(args: list[str]) -> int:
+    """Run what the arguments ask for; usage errors are printed in typer's own words."""
+    try:
+        app(args=args, prog_name="stack")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    if debug:
+        os.environ["STACK_DEBUG"] = "1"
+
+
+@app.command()
+def run(
+    source: Source,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 is any.")] = None,
+    set: Sets = None,
+) -> None:
+    """Serve a distribution until Ctrl-C."""
+    from ...runtime.config import load
+    from ...runtime.plugins import Plugins
+
+    overrides = list(set or [])
+    if host is not None:
+        overrides.append(f"server.host={json.dumps(host)}")
+    if port is not None:
+        overrides.append(f"server.port={port}")
+    plugins = Plugins()
+    loaded = load(source, plugins=plugins, overrides=overrides)
+    from ..server import serve
+
+    raise typer.Exit(serve(loaded, plugins))
+
+
+@app.command(name="list")
+def list_(kind: Kind, as_json: Json = False) -> None:
+    """List what is installed; imports none of it."""
+    from ...runtime.plugins import Plugins
+    from .listing import rows, table
+
+    plugins = Plugins()
+    found = rows(plugins, kind.removesuffix("s"))
+    print(json.dumps(found, indent=2) if as_json else table(found))
+    for problem in plugins.broken:
+        _note(problem)
+
+
+@app.command()
+def show(source: Source, set: Sets = None, as_json: Json = False) -> None:
+    """Print a distribution as it would run, without its secrets."""
+    from ...runtime.config import load, masked
+    from ...runtime.plugins import Plugins
+
+    plugins = Plugins()
+    loaded = load(source, plugins=plugins, overrides=set or [])
+    document = masked(loaded, plugins)
+    for note in loaded.notes:
+        _note(note)
+    if as_json:
+        print(json.dumps(document, indent=2))
+    else:
+        _print_yaml(document)
+
+
+@app.command()
+def check(source: Source, set: Sets = None) -> None:
+    """Validate a distribution; starts nothing."""
+    from .checking import check
+
+    valid, notes = check(source, set or [])
+    for note in notes:
+        _note(note)
+    print(valid)
+
+
+@app.command()
+def doctor() -> None:
+    """Check every plugin, and the engines behind them."""
+    from ...runtime.plugins import Plugins
+    from .doctor import examine, report
+
+    healthy = True
+    for finding in examine(Plugins()):
+        print(report(finding), flush=True)
+        healthy = healthy and finding.status != "broken"
+    raise typer.Exit(0 if healthy else 1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version
+
+    print(f"polystack {version('polystack')}")
+
+
+def _note(text: str) -> None:
+    print(f"stack: note: {text}", file=sys.stderr)
+
+
+def _print_yaml(document: dict[str, Any]) -> None:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(document, sys.stdout)

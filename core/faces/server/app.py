@@ -1,0 +1,217 @@
+"""The ASGI application.
+
+The operations of the APIs are served by a bare ASGI callable, since a framework's request and
+response objects cost more than the work itself; Starlette has the rest of the paths.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ...canon.errors import InvalidRequest, MethodNotAllowed, NotFound, StackError, TooLarge
+from ...contract.api import Api, Rendered
+from ...runtime.stack import Call, Reply, Stack
+from .auth import Keys
+from .routes import Match, Routes
+
+Message: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+logger = logging.getLogger("polystack")
+
+WRITE_TIMEOUT = 60.0  # seconds without progress after which a client that does not read is cut
+
+
+class App:
+    """Serves a running Stack; `stack` starts and stops with the server's lifespan."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._settings = stack.distribution.server
+        self._keys = Keys(self._settings.api_keys)
+        self._shell = Starlette(
+            routes=[
+                Route("/", self._root, methods=["GET"]),
+                Route("/health", self._health, methods=["GET"]),
+            ],
+            lifespan=self._lifespan,
+        )
+        self._routes: Routes | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in ("/", "/health"):
+            await self._shell(scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        self._routes = Routes(list(self._stack.apis.values()))
+        yield
+
+    async def _root(self, request: Request) -> Response:
+        apis = {
+            api.name: [f"{o.method} {o.path}" for o in api.operations]
+            for api in self._stack.apis.values()
+        }
+        return JSONResponse({"name": self._stack.distribution.name, "apis": apis})
+
+    async def _health(self, request: Request) -> Response:
+        providers = {
+            name: {"type": provider.type, **provider.status()}
+            for name, provider in self._stack.providers.items()
+        }
+        return JSONResponse({"status": "ok", "providers": providers})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._routes is not None, "requests come after the lifespan has begun"
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        match = self._routes.match(scope["method"], scope["path"], headers)
+        call = Call(headers=headers, item=match.item)
+        work = asyncio.current_task()
+        assert work is not None
+        watcher: asyncio.Task[None] | None = None
+        sender = _Sender(send, call.request_id)
+        try:
+            self._admit(match, scope, headers)
+            assert match.operation is not None
+            call = Call(await self._body(headers, receive), headers, match.item, call.token)
+            watcher = asyncio.create_task(_watch(receive, work))
+            reply = await self._stack.handle(match.api, match.operation, call)
+            await sender.reply(reply)
+        except StackError as error:
+            await sender.error(match.api, error)
+        except asyncio.CancelledError:
+            if watcher is None or not watcher.done():
+                raise
+            # The client has gone, and there is nobody to answer.
+            work.uncancel()
+        except Exception:
+            logger.exception("a request failed")
+            await sender.error(match.api, StackError("internal error; see the server's log"))
+        finally:
+            if watcher is not None:
+                watcher.cancel()
+
+    def _admit(self, match: Match, scope: Scope, headers: dict[str, str]) -> None:
+        path = scope["path"]
+        if headers.get("upgrade", "").lower() == "websocket":
+            raise _UpgradeRequired(f"{path} is not served over WebSocket; use HTTP")
+        self._keys.check(headers)
+        if match.operation is None and match.allowed:
+            raise _WrongMethod(scope["method"], path, match.allowed)
+        if match.operation is None:
+            raise NotFound(f"{scope['method']} {path} is not served here; see GET / for what is")
+
+    async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
+        limit = self._settings.max_body
+        too_large = TooLarge(f"the request body is larger than {limit} bytes, this stack's limit")
+        if headers.get("content-encoding", "identity") != "identity":
+            raise InvalidRequest(
+                f"content-encoding {headers['content-encoding']!r} is not taken; "
+                "send the body uncompressed"
+            )
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > limit:
+            raise too_large
+        chunks, size = [], 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise InvalidRequest("the client left before its request was whole")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise too_large
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+
+
+class _WrongMethod(MethodNotAllowed):
+    def __init__(self, method: str, path: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"{method} {path} is not served; use {', '.join(allowed)}")
+        self.allowed = allowed
+
+
+class _UpgradeRequired(MethodNotAllowed):
+    # 426 makes clients that try a WebSocket first fall back to HTTP at once.
+    status = 426
+
+
+async def _watch(receive: Receive, work: asyncio.Task[Any]) -> None:
+    """Cancel the work of a client that has gone; no server does that by itself."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    work.cancel()
+
+
+class _Sender:
+    """Writes one answer, and an error only as long as no answer has begun."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._begun = False
+
+    async def reply(self, reply: Reply) -> None:
+        if reply.stream is None:
+            await self._whole(reply.status, dict(reply.headers), reply.document)
+            return
+        try:
+            await self._head(reply.status, dict(reply.headers))
+            async for chunk in reply.stream:
+                async with asyncio.timeout(WRITE_TIMEOUT):
+                    await self._body(chunk, more=True)
+            await self._body(b"")
+        finally:
+            await _aclose(reply.stream)
+
+    async def error(self, api: Api, error: StackError) -> None:
+        if self._begun:
+            # Too late for a status; leaving the body unfinished is what a client notices.
+            logger.warning("an answer was cut off: %s", error.message)
+            return
+        rendered: Rendered = api.encode_error(error, self._request_id)
+        headers = dict(rendered.headers)
+        if isinstance(error, _WrongMethod):
+            headers["allow"] = ", ".join(error.allowed)
+        await self._whole(rendered.status, headers, rendered.document)
+
+    async def _whole(self, status: int, headers: dict[str, str], document: Any) -> None:
+        body = orjson.dumps(document)
+        headers = {
+            **headers,
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+        }
+        await self._head(status, headers)
+        await self._body(body)
+
+    async def _head(self, status: int, headers: dict[str, str]) -> None:
+        self._begun = True
+        # The two vendors' SDKs look for the id under two names.
+        ids = {"x-request-id": self._request_id, "request-id": self._request_id}
+        raw = [(k.encode(), v.encode("latin-1")) for k, v in (ids | headers).items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def _body(self, body: bytes, more: bool = False) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _aclose(stream: AsyncIterator[bytes]) -> None:
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close()

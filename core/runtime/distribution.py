@@ -1,0 +1,82 @@
+"""A distribution as typed values: which APIs, providers, models and names a stack has."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
+
+Fidelity: TypeAlias = Literal["lenient", "strict"]
+
+
+class _Entry(BaseModel):
+    # Not strict, since what the environment gives is text whatever the field; YAML's own values
+    # have types already, and the one that slips through, true for 1, is caught by `_no_bool`.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticKnownError("float_type")
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, le=86_400)]
+Whole = Annotated[int, BeforeValidator(_no_bool)]
+Bytes = Annotated[ByteSize, BeforeValidator(_no_bool)]
+Text = Annotated[str, Field(min_length=1)]
+ProviderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class ServerConfig(_Entry):
+    host: Text = "127.0.0.1"
+    port: Whole = Field(default=8321, ge=0, le=65_535)
+    api_keys: list[SecretStr] = []
+    max_body: Bytes = Field(default=ByteSize(32 << 20), gt=0)
+    max_depth: Whole = Field(default=256, ge=1, le=1_024)  # orjson's own limit
+    first_event_timeout: Seconds = 10.0
+    """How long response headers wait for the first event of an answer."""
+    keep_alive: Seconds = 10.0
+    """The longest silence within a stream, between two signs of life."""
+
+    @field_validator("api_keys")
+    @classmethod
+    def _no_empty_key(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        if not all(key.get_secret_value().strip() for key in keys):
+            raise ValueError("an empty key would let nobody or everybody in; remove it")
+        return keys
+
+
+class ProviderEntry(_Entry):
+    type: Text
+    when: str | bool | None = True
+    config: dict[str, Any] = {}
+
+
+class ModelEntry(_Entry):
+    provider: Text
+    model: Text | None = None
+    """The provider's own id, where it differs from the name it is served under."""
+    fidelity: Fidelity | None = None
+
+
+class Distribution(_Entry):
+    version: Annotated[Literal[1], BeforeValidator(_no_bool)]
+    name: Text
+    description: str = ""
+    apis: list[Text] = Field(min_length=1)
+    server: ServerConfig = ServerConfig()
+    providers: dict[ProviderName, ProviderEntry] = Field(min_length=1)
+    models: dict[Text, ModelEntry] = {}
+    aliases: dict[Text, Text] = {}
+    default_model: Text | None = None
+    fidelity: Fidelity = "lenient"

@@ -1,0 +1,259 @@
+"""Plugins are entry points of the group `polystack`, named `kind.type`: ours like anybody's.
+
+What is installed is read from package metadata, and listing it imports nothing. One plugin is
+loaded when its type is asked for; whatever goes wrong then is a `PluginError` that names the
+entry point and its package, and no other plugin notices.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pluggy
+
+from ..canon.errors import ConfigError
+from ..contract.api import Api
+from ..contract.hookspecs import PROJECT, Hooks
+from ..contract.provider import Provider
+from .spelling import choices
+
+ProviderClass: TypeAlias = type[Provider]
+
+
+class PluginError(ConfigError):
+    """A plugin is installed and does not work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One entry point, as its package's metadata tells it."""
+
+    kind: str
+    type: str
+    package: str
+    version: str
+    value: str
+
+    def __str__(self) -> str:
+        return (
+            f"plugin '{self.kind}.{self.type}' ({self.value}, from {self.package} {self.version})"
+        )
+
+
+class Plugins:
+    """The plugins of this Python installation, each loaded on first use."""
+
+    def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
+        self._given = entry_points
+        self._hooks = pluggy.PluginManager(PROJECT)
+        self._hooks.add_hookspecs(Hooks)
+        self._loaded: dict[Plugin, Any] = {}
+
+    def list(self, kind: str | None = None) -> list[Plugin]:
+        """What is installed, by kind and type; imports none of it."""
+        return [plugin for plugin in self._census.plugins if kind in (None, plugin.kind)]
+
+    @property
+    def broken(self) -> Sequence[str]:
+        """What is installed and nobody can use, a sentence for each."""
+        return self._census.broken
+
+    def api(self, type: str) -> Api:
+        found: Api = self._load("api", type)
+        return found
+
+    def provider(self, type: str) -> ProviderClass:
+        found: ProviderClass = self._load("provider", type)
+        return found
+
+    def distribution(self, name: str) -> Path:
+        found: Path = self._load("distribution", name)
+        return found
+
+    def load(self, plugin: Plugin) -> None:
+        """Load one that `list` named, only to see whether it works."""
+        self._load(plugin.kind, plugin.type)
+
+    def missing(self, kind: str, type: str) -> str | None:
+        """Why there is no such plugin, with what there is; None where it is installed."""
+        types = {plugin.type for plugin in self.list(kind)}
+        if type in types:
+            return None
+        return f"no {kind} {type!r} is installed; {choices(type, types, 'installed')}"
+
+    @cached_property
+    def _census(self) -> _Census:
+        return _Census(self._given)
+
+    def _load(self, kind: str, type: str) -> Any:
+        plugin = self._only(kind, type)
+        if plugin not in self._loaded:
+            self._loaded[plugin] = self._register(plugin)
+        return self._loaded[plugin]
+
+    def _only(self, kind: str, type: str) -> Plugin:
+        if problem := self.missing(kind, type):
+            raise ConfigError(problem)
+        first, *others = [plugin for plugin in self.list(kind) if plugin.type == type]
+        if others:
+            packages = " and ".join(f"{p.package} {p.version}" for p in [first, *others])
+            raise PluginError(
+                f"plugin '{kind}.{type}' is provided by {packages}; uninstall all of them but one"
+            )
+        return first
+
+    def _register(self, plugin: Plugin) -> Any:
+        with _blaming(plugin):
+            module = self._census.plugins[plugin].load()
+            self._admit(plugin, module)
+            registered = self._call(plugin, module)
+        if plugin.type not in registered:
+            names = ", ".join(map(repr, registered)) or "nothing"
+            raise PluginError(f"{plugin} registered {names}, but not {plugin.type!r}")
+        return registered[plugin.type]
+
+    def _admit(self, plugin: Plugin, module: object) -> None:
+        """Check the plugin's hooks against ours; several entry points may share a module."""
+        if self._hooks.is_registered(module):
+            return
+        try:
+            self._hooks.register(module, name=f"{plugin.package}:{plugin.value}")
+            self._hooks.check_pending()
+        except Exception:
+            if self._hooks.is_registered(module):
+                self._hooks.unregister(module)
+            raise
+
+    def _call(self, plugin: Plugin, module: object) -> dict[str, Any]:
+        """What this plugin alone registers for its kind, by type."""
+        if plugin.kind not in _KINDS:
+            raise TypeError(f"nothing loads plugins of the kind {plugin.kind!r}")
+        hook, accept = _KINDS[plugin.kind]
+        others = [other for other in self._hooks.get_plugins() if other is not module]
+        registered: dict[str, Any] = {}
+        register = accept(registered)
+        self._hooks.subset_hook_caller(hook, others)(register=register)
+        return registered
+
+
+def _accept_apis(registered: dict[str, Any]) -> Callable[[Any], None]:
+    def register(api: Any) -> None:
+        if not isinstance(api, Api):
+            raise TypeError(f"register() takes an instance of Api, not {api!r}")
+        registered[api.name] = api
+
+    return register
+
+
+def _accept_providers(registered: dict[str, Any]) -> Callable[[Any], None]:
+    def register(provider: Any) -> None:
+        if not (isinstance(provider, type) and issubclass(provider, Provider)):
+            raise TypeError(f"register() takes a subclass of Provider, not {provider!r}")
+        if inspect.isabstract(provider):
+            lacking = ", ".join(sorted(provider.__abstractmethods__))
+            raise TypeError(f"{provider.__name__} does not define {lacking}")
+        if not hasattr(getattr(provider, "Config", None), "model_validate"):
+            raise TypeError(f"{provider.__name__}.Config is not a pydantic model")
+        registered[provider.type] = provider
+
+    return register
+
+
+def _accept_distributions(registered: dict[str, Any]) -> Callable[[Any, Any], None]:
+    def register(name: Any, path: Any) -> None:
+        if not (isinstance(name, str) and isinstance(path, Path)):
+            raise TypeError(f"register() takes a name and a Path, not {name!r} and {path!r}")
+        registered[name] = path
+
+    return register
+
+
+_KINDS: dict[str, tuple[str, Callable[[dict[str, Any]], Callable[..., None]]]] = {
+    "api": ("register_apis", _accept_apis),
+    "provider": ("register_providers", _accept_providers),
+    "distribution": ("register_distributions", _accept_distributions),
+}
+
+
+@contextmanager
+def _blaming(plugin: Plugin) -> Iterator[None]:
+    """Whatever a plugin raises while it loads, SystemExit too, becomes its `PluginError`."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        said = " ".join(str(error).split())[:500]
+        what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        raise PluginError(f"{plugin} cannot be loaded: {what}") from error
+
+
+class _Census:
+    """Who is installed, in order, and what of it is unusable."""
+
+    def __init__(self, given: Iterable[metadata.EntryPoint] | None) -> None:
+        self.broken: list[str] = []
+        found = {}
+        for entry_point in self._installed() if given is None else given:
+            if plugin := self._plugin(entry_point):
+                found[plugin] = entry_point
+        order = sorted(found, key=lambda plugin: (plugin.kind, plugin.type, plugin.package))
+        self.plugins = {plugin: found[plugin] for plugin in order}
+
+    def _plugin(self, entry_point: metadata.EntryPoint) -> Plugin | None:
+        package, version = _origin(entry_point)
+        kind, _, type = entry_point.name.partition(".")
+        if kind and type:
+            return Plugin(kind, type, package, version, entry_point.value)
+        self.broken.append(
+            f"entry point {entry_point.name!r} of {package} {version} is not named kind.type "
+            "(as in provider.mine), so nothing can use it"
+        )
+        return None
+
+    def _installed(self) -> Iterable[metadata.EntryPoint]:
+        try:
+            return metadata.entry_points(group=PROJECT)
+        except Exception:  # one damaged package; it must not hide the others
+            return self._one_by_one()
+
+    def _one_by_one(self) -> Iterator[metadata.EntryPoint]:
+        seen = set()
+        for dist in metadata.distributions():
+            try:
+                name, ours = dist.name, dist.entry_points.select(group=PROJECT)
+            except Exception as error:
+                self.broken.append(f"the metadata at {dist.locate_file('')} is damaged: {error}")
+                continue
+            if name not in seen:  # the first on the path is the one that imports
+                seen.add(name)
+                yield from ours
+
+
+def _origin(entry_point: metadata.EntryPoint) -> tuple[str, str]:
+    dist = entry_point.dist
+    if dist is None:
+        return entry_point.value.partition(":")[0].partition(".")[0], "unknown"
+    return dist.name, dist.version
+
+
+def _installed(broken: list[str]) -> Iterator[metadata.EntryPoint]:
+    """Ours among all entry points; a package whose metadata is damaged hides no other."""
+    try:
+        yield from metadata.entry_points(group=PROJECT)
+    except Exception:
+        seen = set()
+        for dist in metadata.distributions():
+            try:
+                ours = [ep for ep in dist.entry_points if ep.group == PROJECT]
+            except Exception as error:
+                broken.append(f"the metadata of {dist.metadata['Name']} is damaged: {error}")
+                continue
+            if ours and dist.name not in seen:
+                seen.add(dist.name)
+                yield from ours
