@@ -1,0 +1,66 @@
+"""The documents are true: what they show is run."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from polystack.core import Stack
+from polystack.core.runtime.plugins import Plugins
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.fixture
+def parrot(monkeypatch: pytest.MonkeyPatch) -> Plugins:
+    """The provider of CONTRIBUTING.md, as if its package were installed."""
+    import sys
+    from importlib.metadata import entry_points
+
+    module = ModuleType("parrot")
+    exec(blocks("CONTRIBUTING.md", "python")[0], module.__dict__)
+    monkeypatch.setitem(sys.modules, "parrot", module)
+    ours = entry_points(group="polystack")
+    return Plugins([*ours, EntryPoint("provider.parrot", "parrot", "polystack")])
+
+
+PARROT: dict[str, Any] = {
+    "version": 1,
+    "name": "birds",
+    "apis": ["messages", "responses", "chat"],
+    "providers": {"bird": {"type": "parrot", "config": {"word": "Hi"}}},
+}
+USER = {"role": "user", "content": "Ann"}
+ASKED: dict[str, dict[str, Any]] = {
+    "messages": {"model": "parrot", "max_tokens": 9, "messages": [USER]},
+    "responses": {"model": "parrot", "input": "Ann"},
+    "chat": {"model": "parrot", "messages": [USER]},
+}
+
+
+@pytest.mark.parametrize("api", ASKED)
+async def test_the_provider_in_contributing_answers_every_protocol(
+    api: str, parrot: Plugins
+) -> None:
+    async with Stack.load(PARROT, plugins=parrot) as stack:
+        reply = await stack.handle(api, "create", ASKED[api])
+        assert "Hi, Ann!" in str(reply.document)
+        reply = await stack.handle(api, "create", {**ASKED[api], "stream": True})
+        assert reply.stream is not None
+        assert b"Hi, Ann!" in b"".join([chunk async for chunk in reply.stream])
+
+
+def test_every_file_that_a_document_links_to_is_there() -> None:
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.name} links to {link}"
