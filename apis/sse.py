@@ -13,6 +13,7 @@ import orjson
 
 from ..core.canon.errors import UpstreamError
 
+BOM = b"\xef\xbb\xbf"
 LINE_LIMIT = 8 << 20  # bytes of one unfinished line; a longer one is no event stream
 
 
@@ -68,16 +69,17 @@ class Parser:
                 self._field(line)
 
     def _lines(self, chunk: bytes) -> Iterator[bytes]:
-        if self._after_cr and chunk:
+        if not chunk:
+            return
+        if self._after_cr:
             # The LF of a CRLF that was split between two chunks.
             chunk = chunk.removeprefix(b"\n")
-            self._after_cr = False
         self._buffer += chunk
-        if self._first and len(self._buffer) >= 3:
-            self._buffer = self._buffer.removeprefix(b"\xef\xbb\xbf")
+        if self._first:
+            if len(self._buffer) < len(BOM) and BOM.startswith(self._buffer):
+                return
+            self._buffer = self._buffer.removeprefix(BOM)
             self._first = False
-        if self._first and b"\xef\xbb\xbf".startswith(self._buffer):
-            return
         self._after_cr = self._buffer.endswith(b"\r")
         *lines, rest = self._buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         self._buffer = rest

@@ -80,7 +80,7 @@ def _tool_answer(result: ir.ToolResult, losses: Ledger) -> Document:
 
 
 def _assistant(turn: ir.Turn, losses: Ledger) -> Document:
-    message: Document = {"role": "assistant"}
+    message: Document = {"role": "assistant", "content": None}
     spoken: list[ir.Part] = []
     calls: list[Document] = []
     for part in turn.parts:
@@ -95,8 +95,6 @@ def _assistant(turn: ir.Turn, losses: Ledger) -> Document:
                 spoken.append(part)
     if spoken:
         message["content"] = _content(spoken, losses)
-    elif "refusal" not in message:
-        message["content"] = None
     if calls:
         message["tool_calls"] = calls
     return _named(turn, message)
