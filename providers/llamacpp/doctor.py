@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 from ...core.canon.errors import ConfigError
 from .config import BUILTIN
-from .native import Context, Model, Span, Vocabulary, library
+from .native import REMEDY, Context, Model, Span, Vocabulary, library
 
 TOKENS = 64
 
@@ -42,10 +43,14 @@ def check() -> dict[str, Any]:
 
 
 def main() -> int:
-    try:
-        report = check()
-    except ConfigError as error:
-        report = {"ok": False, "error": error.message}
+    if find_spec("llama_cpp") is None:
+        what = "the engine is not installed"
+        report = {"ok": False, "missing": True, "error": what, "remedy": REMEDY}
+    else:
+        try:
+            report = check()
+        except ConfigError as error:
+            report = {"ok": False, "error": error.message}
     print(json.dumps(report))
     return 0 if report["ok"] else 1
 

@@ -1,0 +1,220 @@
+"""Scripts: which answer is given, what it becomes, and what a client's parameters do to it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from polystack.core import ir
+from polystack.core.canon.collect import collect
+from polystack.core.canon.errors import ConfigError, InvalidRequest, Overloaded, StackError
+from polystack.core.canon.grammar import Grammar
+from polystack.providers.scripted.example import example
+from polystack.providers.scripted.provider import Scripted, Settings
+
+TOOL = ir.Tool("weather", schema={"type": "object", "properties": {"city": {"type": "string"}}})
+
+
+def request(text: str = "hi", **fields: Any) -> ir.Request:
+    return ir.Request("scripted", (ir.Turn("user", (ir.Text(text),)),), **fields)
+
+
+async def provider(*answers: dict[str, Any]) -> Scripted:
+    made = Scripted("demo", Settings.model_validate({"answers": list(answers)} if answers else {}))
+    await made.start()
+    return made
+
+
+async def events(asked: ir.Request, *answers: dict[str, Any]) -> list[ir.Event]:
+    prepared = await (await provider(*answers)).prepare(asked)
+    grammar, found = Grammar(), []
+    async for event in prepared.run(0):
+        grammar.feed(event)
+        found.append(event)
+    return found
+
+
+async def answer(asked: ir.Request, *answers: dict[str, Any]) -> ir.Response:
+    return collect(await events(asked, *answers))
+
+
+async def text(asked: ir.Request, *answers: dict[str, Any]) -> str:
+    return ir.text_of((await answer(asked, *answers)).parts)
+
+
+RESULT = ir.Turn("user", (ir.ToolResult("c", (ir.Text("sunny"),)),))
+IMAGE = ir.Turn("user", (ir.Media("image", data="AAAA"), ir.Text("hi")))
+
+
+@pytest.mark.parametrize(
+    ("when", "asked"),
+    [
+        ({"text": "ell"}, request("hello")),
+        ({"text": "/^h.llo$/"}, request("hello")),
+        ({"system": "kind"}, request(instructions=(ir.Text("Be kind."),))),
+        ({"model": "scripted"}, request()),
+        ({"tool": "weather"}, request(tools=(TOOL,))),
+        ({"tools": True}, request(tools=(TOOL,))),
+        ({"tools": False}, request(tools=(TOOL,), tool_choice=ir.ToolChoice("none"))),
+        ({"tool_result": True}, ir.Request("scripted", (RESULT,))),
+        ({"image": True}, ir.Request("scripted", (IMAGE,))),
+        ({"structured": True}, request(output=ir.OutputFormat("json"))),
+        ({"thinking": True}, request(reasoning=ir.ReasoningConfig(effort="high"))),
+        ({"thinking": False}, request(reasoning=ir.ReasoningConfig(effort="none"))),
+    ],
+)
+async def test_a_condition_that_holds_chooses_the_answer(
+    when: dict[str, Any], asked: ir.Request
+) -> None:
+    chosen: dict[str, Any] = {"when": when, "parts": [{"text": "yes"}]}
+    assert await text(asked, chosen, {"parts": [{"text": "no"}]}) == "yes"
+    other = {key: not value if isinstance(value, bool) else "zzz" for key, value in when.items()}
+    chosen["when"] = other
+    assert await text(asked, chosen, {"parts": [{"text": "no"}]}) == "no"
+
+
+async def test_a_script_without_an_answer_says_so() -> None:
+    with pytest.raises(InvalidRequest, match="no answer to this"):
+        await events(request(), {"when": {"text": "x"}, "parts": []})
+
+
+async def test_placeholders_stand_for_what_was_asked() -> None:
+    part = {"text": "{{model}} heard {{user}} and {{unknown}}"}
+    assert await text(request("you"), {"parts": [part]}) == "scripted heard you and {{unknown}}"
+    asked = ir.Request("scripted", (RESULT,))
+    assert await text(asked, {"parts": [{"text": "{{tool_result}}"}]}) == "sunny"
+
+
+async def test_a_text_comes_in_words_or_in_the_deltas_given() -> None:
+    for given, deltas in (("a b c", ["a", " b", " c"]), (["ab", "c"], ["ab", "c"])):
+        found = await events(request(), {"parts": [{"text": given}]})
+        assert [event.text for event in found if isinstance(event, ir.Delta)] == deltas
+
+
+async def test_parts_that_overlap_fold_into_the_same_answer() -> None:
+    parts = [{"text": "a b"}, {"tool_call": {"id": "c", "name": "f", "arguments": ["{", "}"]}}]
+    apart = await answer(request(), {"parts": parts})
+    together = await answer(request(), {"parts": parts, "overlap": True})
+    assert together.parts == apart.parts == (ir.Text("a b"), ir.ToolCall("c", "f", "{}"))
+
+
+async def test_a_stop_sequence_cuts_the_text_across_deltas() -> None:
+    asked = request(sampling=ir.Sampling(stop=("cd", "x")))
+    found = await answer(asked, {"parts": [{"text": ["ab", "cde", "f"]}, {"text": "more"}]})
+    assert (ir.text_of(found.parts), found.stop) == ("ab", ir.Stop("stop_sequence", "cd"))
+
+
+async def test_max_tokens_is_a_number_of_deltas() -> None:
+    found = await answer(
+        request(sampling=ir.Sampling(max_tokens=2)), {"parts": [{"text": "a b c"}]}
+    )
+    assert (ir.text_of(found.parts), found.stop.reason) == ("a b", "length")
+    assert found.usage is not None
+    assert found.usage.output == 2
+
+
+@pytest.mark.parametrize("kind", ["overloaded", "rate_limited", "upstream", "invalid_request"])
+async def test_an_error_comes_before_the_start(kind: str) -> None:
+    with pytest.raises(StackError, match="no") as caught:
+        await events(request(), {"error": {"kind": kind, "message": "no", "retry_after": 3}})
+    assert (caught.value.kind, caught.value.retry_after) == (kind, 3)
+
+
+async def test_a_failure_comes_after_the_parts() -> None:
+    found = await events(request(), {"parts": [{"text": "a"}], "fail": {"kind": "overloaded"}})
+    assert isinstance(found[-1], ir.Failed)
+    assert isinstance(found[-1].error, Overloaded)
+    assert ir.Delta(0, "a") in found
+
+
+async def test_an_answer_that_hangs_ends_when_it_is_closed() -> None:
+    prepared = await (await provider({"hang": True})).prepare(request())
+    stream = prepared.run(0)
+    assert isinstance(await anext(stream), ir.Started)
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_the_demo_calls_a_tool_and_speaks_about_its_result() -> None:
+    asked = request("weather?", tools=(TOOL,))
+    (call,) = (await answer(asked)).parts
+    assert isinstance(call, ir.ToolCall)
+    assert (call.name, call.arguments) == ("weather", '{"city": "text"}')
+    turns = (*asked.turns, ir.Turn("assistant", (call,)), RESULT)
+    assert await text(ir.Request("scripted", turns, tools=(TOOL,))) == "The tool said: sunny"
+
+
+async def test_the_demo_thinks_gives_json_and_fails_on_demand() -> None:
+    thinking = await answer(request("you", reasoning=ir.ReasoningConfig(True)))
+    assert [type(part) for part in thinking.parts] == [ir.Reasoning, ir.Text]
+    schema: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    wanted = request(output=ir.OutputFormat("schema", schema))
+    assert await text(wanted) == '{"a": 1}'
+    with pytest.raises(StackError, match="error 429"):
+        await events(request("error 429"))
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "string"}, "text"),
+        ({"enum": ["x", "y"]}, "x"),
+        ({"const": 3}, 3),
+        ({"anyOf": [{"type": "null"}, {"type": "string"}]}, None),
+        ({"$ref": "#/$defs/A", "$defs": {"A": {"type": "boolean"}}}, True),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"type": "number"}, "b": {"type": "array"}},
+                "required": ["b"],
+            },
+            {"b": []},
+        ),
+        ({}, {}),
+    ],
+)
+def test_an_example_fits_its_schema(schema: dict[str, Any], value: object) -> None:
+    assert example(schema) == value
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([{"parts": [{"text": "a", "refusal": "b"}]}], "a part is exactly one of"),
+        ([{"parts": [{}]}], "a part is exactly one of"),
+        ([{"error": {"kind": "nonsense"}}], "kind must be one of"),
+        ([{"prats": []}], "Extra inputs are not permitted"),
+        ([{"delay": -1}], "greater than or equal to 0"),
+    ],
+)
+def test_a_wrong_script_is_refused(answers: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Settings.model_validate({"answers": answers})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("answers: [", "mine.yaml: "),
+        ("answers: []", "answers: "),
+        ("answers: [{x: 1}]", "answers.0.x: extra inputs"),
+    ],
+)
+async def test_a_wrong_script_file_is_named(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    made = Scripted("demo", Settings(script=path))
+    with pytest.raises(ConfigError, match=message):
+        await made.start()
+
+
+async def test_a_missing_script_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no\.yaml: cannot be read: No such file"):
+        await Scripted("demo", Settings(script=tmp_path / "no.yaml")).start()
