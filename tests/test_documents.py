@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from polystack.core import Stack
+from polystack.core.runtime.config import provider_config
 from polystack.core.runtime.plugins import Plugins
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +60,33 @@ async def test_the_provider_in_contributing_answers_every_protocol(
         reply = await stack.handle(api, "create", {**ASKED[api], "stream": True})
         assert reply.stream is not None
         assert b"Hi, Ann!" in b"".join([chunk async for chunk in reply.stream])
+
+
+@pytest.mark.engine
+def test_the_sdk_example_in_the_readme_runs(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = blocks("README.md", "python")[0]
+    assert "http://127.0.0.1:8321" in code
+    exec(code.replace("http://127.0.0.1:8321", tiny), {})
+    assert capsys.readouterr().out == "Hello! How can I help you today?\n" * 2
+
+
+@pytest.mark.engine
+def test_the_commands_in_the_readme_are_answered(tiny: str) -> None:
+    commands = re.findall(r"^\$ (curl .*\n.*'\{.*)$", blocks("README.md", "console")[1], re.M)
+    marks = ['"id":"msg_', '"id":"resp_', "data: [DONE]"]
+    for command, mark in zip(commands, marks, strict=True):
+        here = command.replace("http://127.0.0.1:8321", tiny)
+        done = subprocess.run(here, shell=True, capture_output=True, text=True, check=True)
+        assert mark in done.stdout
+        assert "Hello" in done.stdout
+
+
+def test_the_distribution_in_the_readme_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(blocks("README.md", "yaml")[0])
+    loaded = Stack.load(path, env={}).loaded
+    assert set(loaded.distribution.providers) == {"local", "demo"}
+    provider_config(loaded, "local", Plugins().provider("llamacpp"))
 
 
 def test_every_file_that_a_document_links_to_is_there() -> None:
