@@ -48,16 +48,17 @@ class Parser:
 
     def __init__(self, limit: int = LINE_LIMIT) -> None:
         self._limit = limit
-        self._buffer = b""
+        self._mark: bytes | None = b""  # what may become a byte order mark; None once decided
+        self._line: list[bytes] = []  # pieces, so that a long line is not copied with each chunk
+        self._length = 0
         self._data: list[bytes] = []
         self._event = ""
         self._size = 0
-        self._first = True
         self._after_cr = False
 
     @property
     def pending(self) -> bool:
-        return bool(self._buffer or self._data)
+        return bool(self._mark or self._length or self._data)
 
     def feed(self, chunk: bytes) -> Iterator[SSEvent]:
         for line in self._lines(chunk):
@@ -69,23 +70,37 @@ class Parser:
                 self._field(line)
 
     def _lines(self, chunk: bytes) -> Iterator[bytes]:
+        chunk = self._without_mark(chunk)
         if not chunk:
             return
         if self._after_cr:
             # The LF of a CRLF that was split between two chunks.
             chunk = chunk.removeprefix(b"\n")
-        self._buffer += chunk
-        if self._first:
-            if len(self._buffer) < len(BOM) and BOM.startswith(self._buffer):
-                return
-            self._buffer = self._buffer.removeprefix(BOM)
-            self._first = False
-        self._after_cr = self._buffer.endswith(b"\r")
-        *lines, rest = self._buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._buffer = rest
-        if len(rest) > self._limit:
-            raise UpstreamError(f"a line of the event stream is longer than {self._limit} bytes")
+        self._after_cr = chunk.endswith(b"\r")
+        first, *others = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._grow(first)
+        if not others:
+            return
+        lines = [b"".join(self._line), *others[:-1]]
+        self._line, self._length = [], 0
+        self._grow(others[-1])
         yield from lines
+
+    def _grow(self, piece: bytes) -> None:
+        self._length += len(piece)
+        if self._length > self._limit:
+            raise UpstreamError(f"a line of the event stream is longer than {self._limit} bytes")
+        self._line.append(piece)
+
+    def _without_mark(self, chunk: bytes) -> bytes:
+        if self._mark is None:
+            return chunk
+        start = self._mark + chunk
+        if len(start) < len(BOM) and BOM.startswith(start):
+            self._mark = start
+            return b""
+        self._mark = None
+        return start.removeprefix(BOM)
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")

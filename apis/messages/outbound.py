@@ -7,15 +7,13 @@ joined, no empty text, no thinking that nobody signed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
 from itertools import groupby
 from typing import Any
 
 from ...core.canon import ir
 from ...core.canon.errors import NotSupported
 from ...core.contract.api import Document
-from ...core.contract.losses import Ledger
+from ...core.contract.losses import Ledger, foreign
 from .content import blocks_of
 from .options import add_options
 from .vocabulary import NAME, call_name, own
@@ -30,7 +28,8 @@ def encode(request: ir.Request, model: str) -> tuple[Document, Ledger]:
         )
     native = request.origin == NAME
     if not native:
-        _lose_foreign(request, losses)
+        for field in foreign(request, NAME):
+            losses.dropped(field.path, f"a field of {field.owner}")
     instructions, turns = request.instructions, request.turns
     if not native:
         instructions, turns = _led(request)
@@ -132,25 +131,3 @@ def _tool(tool: ir.Tool, losses: Ledger, native: bool) -> Document | None:
 def _optional(tool: ir.Tool) -> Document:
     known = {"description": tool.description, "strict": tool.strict}
     return {name: value for name, value in known.items() if value is not None}
-
-
-# Foreign fields ----------------------------------------------------------------------------------
-
-
-def _lose_foreign(request: ir.Request, losses: Ledger) -> None:
-    """What other protocols' clients said beyond the canonical model."""
-    for node, at in _nodes(request, ""):
-        for api, kept in (node.extra or {}).items():
-            for name in kept if api != NAME else ():
-                losses.dropped(f"{at}.{name}" if at else name, f"a field of {api}")
-
-
-def _nodes(value: object, at: str) -> Iterator[tuple[ir.Node, str]]:
-    if isinstance(value, ir.Node):
-        at = value.at or at
-        yield value, at
-        for field in fields(value):
-            yield from _nodes(getattr(value, field.name), at)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _nodes(item, at)

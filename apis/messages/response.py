@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from ...core.canon import ir
 from ...core.contract.api import Context, Document
-from ...core.contract.losses import Ledger
+from ...core.contract.losses import Ledger, foreign
 from .vocabulary import (
     NAME,
     call_name,
@@ -52,7 +52,8 @@ def frame_of_message(context: Context) -> Document:
 
 def content(part: ir.Part, path: str, losses: Ledger) -> list[Document]:
     """The content blocks that show a whole part; none where the protocol has no such thing."""
-    _lose_foreign(part, path, losses)
+    for field in foreign(part, NAME, path):
+        losses.dropped(field.path, f"a field of {field.owner}")
     match part:
         case ir.Text():
             return [_text(part, path, losses)]
@@ -72,12 +73,6 @@ def content(part: ir.Part, path: str, losses: Ledger) -> list[Document]:
             return []
         case _:
             assert_never(part)
-
-
-def _lose_foreign(part: ir.Part, path: str, losses: Ledger) -> None:
-    for api, fields in (part.extra or {}).items():
-        for field in fields if api != NAME else ():
-            losses.dropped(f"{path}.{field}", f"a field of {api}")
 
 
 def _text(part: ir.Text, path: str, losses: Ledger) -> Document:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from ...core.canon import ir
 from ...core.canon.errors import ConfigError, ContextOverflow, InvalidRequest, Overloaded
@@ -158,11 +159,14 @@ class LlamaCpp(Provider):
         )
         job = Job(encoded.tokens, self._limit(request), self._sampler(request, encoded, choice))
         started = ir.Started(secrets.token_hex(12), request.model or self.config.name)
-        return generation(self._running(), job, Answer(parser, encoded.plan.forced), started)
+        events = generation(self._running(), job, Answer(parser, encoded.plan.forced), started)
+        return _warming(events) if request.sampling.max_tokens == 0 else events
 
     def _limit(self, request: ir.Request) -> int:
-        asked = request.sampling.max_tokens or self.config.default_max_tokens
-        return asked or self._batcher.context
+        asked = request.sampling.max_tokens
+        if asked is None:
+            asked = self.config.default_max_tokens or self._batcher.context
+        return max(1, asked)  # the engine reads a prompt only to say something after it
 
     def _sampler(self, request: ir.Request, encoded: _Encoded, choice: int) -> Sampler:
         vocabulary = self._batcher.vocabulary
@@ -171,6 +175,19 @@ class LlamaCpp(Provider):
         if trigger is not None and not encoded.plan.offered:
             made.logit_bias.setdefault(trigger, NEVER)  # a call that nobody could run
         return made
+
+
+async def _warming(events: AsyncIterator[ir.Event]) -> AsyncIterator[ir.Event]:
+    """A request for no tokens at all: its prompt is read for the next one's sake."""
+    async with aclosing(cast("AsyncGenerator[ir.Event]", events)) as running:
+        async for event in running:
+            match event:
+                case ir.Started() | ir.Failed():
+                    yield event
+                case ir.Finished(usage=ir.Usage() as usage):
+                    yield ir.Finished(ir.Stop("length"), replace(usage, output=0, reasoning=0))
+                case _:
+                    pass
 
 
 def header_of(config: Settings) -> Header:

@@ -11,7 +11,7 @@ from ...core.canon.errors import InvalidRequest
 
 # Inclusive ranges, by the canonical name of the field.
 RANGES: dict[str, tuple[float, float]] = {
-    "max_tokens": (1, 2**31 - 1),
+    "max_tokens": (0, 2**31 - 1),
     "temperature": (0.0, 10.0),
     "top_p": (0.0, 1.0),
     "top_k": (0, 2**31 - 1),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
+import anthropic._streaming
+import openai._streaming
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai._streaming import SSEDecoder
 from strategies import chunks
 
 from polystack.apis.sse import Parser, SSEvent, comment, frame
@@ -32,10 +33,10 @@ def parsed(*pieces: bytes) -> list[SSEvent]:
     return [event for piece in pieces for event in parser.feed(piece)]
 
 
-def as_the_sdk_reads(stream: bytes) -> Iterator[tuple[str, str]]:
-    decoder = SSEDecoder()
-    for sse in decoder.iter_bytes(iter([stream])):
-        yield sse.event or "", sse.data
+def as_an_sdk_reads(decoder: Any, stream: bytes) -> list[tuple[str, str]]:
+    """The events that have data: the SDKs give one too for an event of nothing but a name."""
+    read = [(sse.event or "", sse.data) for sse in decoder.iter_bytes(iter([stream]))]
+    return [(event, data) for event, data in read if data]
 
 
 @given(streams, st.data())
@@ -43,17 +44,27 @@ def test_the_chunks_make_no_difference(stream: bytes, data: st.DataObject) -> No
     assert parsed(*data.draw(chunks(stream))) == parsed(stream)
 
 
+@pytest.mark.parametrize("decoder", [openai._streaming.SSEDecoder, anthropic._streaming.SSEDecoder])
 @given(
     st.lists(st.tuples(st.sampled_from(["", "ping", "x"]), st.text(max_size=8)), max_size=6),
     st.sampled_from([b"\n", b"\r\n"]),
 )
-def test_well_formed_streams_read_as_the_sdk_reads_them(
-    events: list[tuple[str, str]], end: bytes
+def test_well_formed_streams_read_as_the_sdks_read_them(
+    decoder: Any, events: list[tuple[str, str]], end: bytes
 ) -> None:
-    stream = b"".join(frame(text, name or None) for name, text in events)
+    stream = b"".join(frame(text, name or None) + comment("alive") for name, text in events)
     stream = stream.replace(b"\n", end)
     ours = [(event.event, event.data.decode()) for event in parsed(stream)]
-    assert ours == list(as_the_sdk_reads(stream))
+    assert ours == as_an_sdk_reads(decoder(), stream)
+
+
+@pytest.mark.parametrize("decoder", [openai._streaming.SSEDecoder, anthropic._streaming.SSEDecoder])
+@given(streams)
+def test_any_lines_read_as_the_sdks_read_them(decoder: Any, stream: bytes) -> None:
+    stream = stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    stream += b"\n\n"
+    ours = [(event.event, event.data.decode()) for event in parsed(stream) if event.data]
+    assert ours == as_an_sdk_reads(decoder(), stream)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +81,9 @@ def test_well_formed_streams_read_as_the_sdk_reads_them(
         (b"\xef\xbb\xbfdata: a\n\n", [SSEvent(b"a")]),
         (b"data: \xc3\xa9\n\n", [SSEvent("é".encode())]),
         (b"data: a\n", []),
+        (b"\xef\xbb", []),
+        (b"\n\ndata: a\n\n", [SSEvent(b"a")]),
+        (b"event: x\n\ndata: a\n\n", [SSEvent(b"a")]),
         (b"", []),
     ],
 )
@@ -86,7 +100,12 @@ def test_an_event_that_is_cut_off_is_pending_and_not_given() -> None:
     assert not parser.pending
 
 
-@pytest.mark.parametrize("piece", [b"data: aaaa", b"data: aaaa\n"])
+def test_a_line_in_a_great_many_pieces_is_one_line() -> None:
+    pieces = [b"data: ", *[b"a" * 10] * 5_000, b"\r", b"\n\r", b"\n"]
+    assert parsed(*pieces) == [SSEvent(b"a" * 50_000)]
+
+
+@pytest.mark.parametrize("piece", [b"data: aaaa", b"data: aaaa\n", b"event: " + b"a" * 100 + b"\n"])
 def test_an_endless_line_or_event_is_refused(piece: bytes) -> None:
     parser = Parser(limit=64)
     with pytest.raises(UpstreamError, match="longer than 64 bytes"):

@@ -202,6 +202,17 @@ async def test_max_tokens_is_kept_to_the_token() -> None:
             assert (found.usage.output, found.stop.reason) == (limit, "length")
 
 
+async def test_a_limit_of_nothing_reads_the_prompt_and_says_nothing() -> None:
+    async with engine() as provider:
+        warmed = await answer(provider, ask(HELLO, sampling=ir.Sampling(max_tokens=0)))
+        assert (warmed.parts, warmed.stop.reason) == ((), "length")
+        assert warmed.usage is not None
+        assert warmed.usage.output == 0
+        usage = (await answer(provider, ask(HELLO))).usage
+        assert usage is not None
+        assert usage.cache_read == usage.input - 1
+
+
 async def test_thinking_is_counted_apart() -> None:
     async with engine() as provider:
         found = await answer(provider, ask("Hello!", reasoning=ir.ReasoningConfig(True)))

@@ -16,7 +16,7 @@ NAN, INF = float("nan"), float("inf")
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": -1}, "max_tokens"),
         ({"max_tokens": 2**31}, "max_tokens"),
         ({"temperature": -0.1}, "temperature"),
         ({"temperature": NAN}, "temperature"),
