@@ -14,7 +14,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "max_tokens": (0, 2**31 - 1),
     "temperature": (0.0, 10.0),
     "top_p": (0.0, 1.0),
-    "top_k": (0, 2**31 - 1),
+    "top_k": (-1, 2**31 - 1),
     "min_p": (0.0, 1.0),
     "presence_penalty": (-2.0, 2.0),
     "frequency_penalty": (-2.0, 2.0),
@@ -56,7 +56,7 @@ def sampler(sampling: ir.Sampling, defaults: Defaults, choice: int, vocabulary: 
     return Sampler(
         temperature=_given(sampling.temperature, defaults.temperature),
         top_p=_given(sampling.top_p, defaults.top_p),
-        top_k=int(_given(sampling.top_k, defaults.top_k)),
+        top_k=max(0, int(_given(sampling.top_k, defaults.top_k))),  # -1 is another word for off
         min_p=_given(sampling.min_p, defaults.min_p),
         seed=seed,
         presence_penalty=sampling.presence_penalty or 0.0,

@@ -22,7 +22,7 @@ NAN, INF = float("nan"), float("inf")
         ({"temperature": NAN}, "temperature"),
         ({"temperature": INF}, "temperature"),
         ({"top_p": 1.01}, "top_p"),
-        ({"top_k": -1}, "top_k"),
+        ({"top_k": -2}, "top_k"),
         ({"top_k": 2**31}, "top_k"),
         ({"min_p": NAN}, "min_p"),
         ({"presence_penalty": -2.5}, "presence_penalty"),
