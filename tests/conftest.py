@@ -1,11 +1,16 @@
-"""Stacks that the end-to-end suites talk to, started once each, as a user starts them."""
+"""What all tests share: hypothesis without clocks, and the starter, run once as a user runs it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from serving import serving
+
+# Timing never decides a test: a busy machine is no failure.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
