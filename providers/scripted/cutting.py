@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ...core.canon import ir
 
@@ -13,51 +14,70 @@ class Cut:
     def __init__(self, sequences: tuple[str, ...], limit: int | None) -> None:
         self.stop: ir.Stop | None = None
         self.deltas = 0
-        self._sequences = sequences
+        self._sequences = tuple(each for each in sequences if each)
         self._limit = limit
-        self._open: dict[int, ir.Part] = {}
-        self._texts: dict[int, str] = {}
+        self._held: dict[int, str] = {}  # of the open texts: what may yet begin a stop sequence
+        self._open: set[int] = set()
 
     def through(self, events: Iterable[ir.Event]) -> Iterator[ir.Event]:
         """The events up to the cut, with every open part closed behind it."""
         for event in events:
-            if isinstance(event, ir.Delta):
-                if self._limit is not None and self.deltas >= self._limit:
-                    self.stop = ir.Stop("length")
-                    break
-                event = self._checked(event)
-                self.deltas += 1
-            self._follow(event)
-            yield event
+            yield from self._passed(event)
             if self.stop is not None:
                 break
+        for index in list(self._held):
+            yield from self._flushed(index)
         if self.stop is not None:
-            yield from (ir.PartEnded(index) for index in self._open)
+            yield from (ir.PartEnded(index) for index in sorted(self._open))
 
-    def _follow(self, event: ir.Event) -> None:
+    def _passed(self, event: ir.Event) -> Iterator[ir.Event]:
         match event:
+            case ir.Delta():
+                yield from self._measured(event)
+                return
             case ir.PartStarted(index=index, part=part):
-                self._open[index] = part
-                self._texts[index] = ""
+                self._open.add(index)
+                if isinstance(part, ir.Text):
+                    self._held[index] = ""
             case ir.PartEnded(index=index):
-                del self._open[index]
+                yield from self._flushed(index)
+                self._open.discard(index)
             case _:
                 pass
+        yield event
 
-    def _checked(self, delta: ir.Delta) -> ir.Delta:
-        """The delta as far as no stop sequence is met; only what is read as text can meet one.
+    def _measured(self, delta: ir.Delta) -> Iterator[ir.Event]:
+        if self._limit is not None and self.deltas >= self._limit:
+            self.stop = ir.Stop("length")
+            return
+        self.deltas += 1
+        if delta.index in self._held and self._sequences:
+            delta = self._settled(delta)
+            if not delta.text and not delta.logprobs:
+                return
+        yield delta
 
-        Unlike a model's, a script's stop sequences are met within one delta or at its end: what
-        has gone out is not taken back.
-        """
-        if not isinstance(self._open[delta.index], ir.Text):
-            return delta
-        before = self._texts[delta.index]
-        whole = before + delta.text
-        found = [(whole.find(each), each) for each in self._sequences if each in whole]
-        self._texts[delta.index] = whole
-        if not found:
-            return delta
-        at, sequence = min(found)
-        self.stop = ir.Stop("stop_sequence", sequence)
-        return ir.Delta(delta.index, whole[len(before) : at] if at > len(before) else "")
+    def _settled(self, delta: ir.Delta) -> ir.Delta:
+        """As much of an open text as no stop sequence can begin in any more."""
+        text = self._held[delta.index] + delta.text
+        met = [(text.find(s) + len(s), -len(s), s) for s in self._sequences if s in text]
+        if met:
+            end, _, sequence = min(met)  # the one that is complete first
+            self.stop = ir.Stop("stop_sequence", sequence)
+            self._held[delta.index] = ""
+            return replace(delta, text=text[: end - len(sequence)])
+        at = len(text) - self._unsettled(text)
+        self._held[delta.index] = text[at:]
+        return replace(delta, text=text[:at])
+
+    def _unsettled(self, text: str) -> int:
+        longest = max(len(sequence) for sequence in self._sequences)
+        for size in range(min(longest - 1, len(text)), 0, -1):
+            if any(sequence.startswith(text[-size:]) for sequence in self._sequences):
+                return size
+        return 0
+
+    def _flushed(self, index: int) -> Iterator[ir.Event]:
+        """The text that waited for a stop sequence which did not come."""
+        if text := self._held.pop(index, ""):
+            yield ir.Delta(index, text)

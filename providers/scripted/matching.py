@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 
 from ...core.canon import ir
-from .script import When
+from .script import When, expression
 
 
 def holds(when: When, request: ir.Request) -> bool:
@@ -14,7 +15,9 @@ def holds(when: When, request: ir.Request) -> bool:
     facts = {
         "tools": bool(callable_tools(request)),
         "tool_result": bool(_results(request)),
-        "image": any(isinstance(part, ir.Media) for part in _parts(request)),
+        "image": any(
+            isinstance(part, ir.Media) and part.kind == "image" for part in _parts(request)
+        ),
         "structured": request.output.kind in ("json", "schema"),
         "thinking": thinks(request),
     }
@@ -24,6 +27,7 @@ def holds(when: When, request: ir.Request) -> bool:
         _found(when.text, user_text(request))
         and _found(when.system, _system_text(request))
         and when.model in (None, request.model)
+        and when.turn in (None, _turn_number(request))
         and (when.tool is None or when.tool in [tool.name for tool in request.tools])
     )
 
@@ -39,9 +43,10 @@ def callable_tools(request: ir.Request) -> list[ir.Tool]:
     """The tools that the model may call and a client can run."""
     if request.tool_choice.mode == "none":
         return []
-    named = request.tool_choice.name
+    choice = request.tool_choice
+    allowed = (choice.name,) if choice.mode == "named" else choice.allowed
     tools = [tool for tool in request.tools if tool.kind != "server"]
-    return [tool for tool in tools if named in (None, tool.name)]
+    return [tool for tool in tools if allowed is None or tool.name in allowed]
 
 
 def filled(text: str, request: ir.Request) -> str:
@@ -58,6 +63,13 @@ def user_text(request: ir.Request) -> str:
         if turn.role == "user" and texts:
             return ir.text_of(tuple(texts))
     return ""
+
+
+def _turn_number(request: ir.Request) -> int:
+    """Which answer of the conversation is asked for; turns of the model in a row are one."""
+    roles = [turn.role for turn in request.turns]
+    answered = [role for role, _ in groupby(roles) if role == "assistant"]
+    return len(answered) + 1
 
 
 def _system_text(request: ir.Request) -> str:
@@ -86,6 +98,5 @@ def _parts(request: ir.Request) -> Iterator[ir.Part]:
 def _found(wanted: str | None, text: str) -> bool:
     if wanted is None:
         return True
-    if len(wanted) > 1 and wanted.startswith("/") and wanted.endswith("/"):
-        return re.search(wanted[1:-1], text) is not None
-    return wanted in text
+    pattern = expression(wanted)
+    return wanted in text if pattern is None else re.search(pattern, text) is not None

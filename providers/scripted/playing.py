@@ -1,16 +1,27 @@
-"""An answer of a script as canonical parts and their deltas."""
+"""A part of a script as a canonical part and its deltas."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ...core.canon import ir
 from ...core.canon.errors import InvalidRequest
 from .example import example
 from .matching import callable_tools, filled
-from .script import CallEntry, Deltas, LogprobEntry, PartEntry, ReasoningEntry
+from .script import (
+    CallEntry,
+    CitationEntry,
+    Deltas,
+    LogprobEntry,
+    NoteEntry,
+    OpaqueEntry,
+    PartEntry,
+    ReasoningEntry,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,59 +40,91 @@ def planned(entry: PartEntry, index: int, request: ir.Request, mint: Mint) -> Pl
     """One part of a script for one request; `mint` makes the ids of calls that have none."""
 
     def deltas(texts: Deltas) -> tuple[ir.Delta, ...]:
-        pieces = _words(texts) if isinstance(texts, str) else texts
-        return tuple(ir.Delta(index, filled(piece, request)) for piece in pieces if piece)
+        if isinstance(texts, str):
+            return _deltas(index, _words(filled(texts, request)))
+        return _deltas(index, (filled(piece, request) for piece in texts))
 
     match entry:
         case PartEntry(text=str() | list() as text):
-            spoken = _with_logprobs(entry.logprobs, index) if entry.logprobs else deltas(text)
-            notes = tuple(ir.Citation(**each.model_dump()) for each in entry.citations)
-            return Planned(ir.Text(""), spoken, notes)
+            spoken = tuple(ir.Delta(index, each.token, (logprob(each),)) for each in entry.logprobs)
+            notes = tuple(citation(each) for each in entry.citations)
+            return Planned(ir.Text(""), spoken or deltas(text), notes)
         case PartEntry(refusal=str() | list() as text):
             return Planned(ir.Refusal(""), deltas(text))
         case PartEntry(reasoning=ReasoningEntry() as thought):
-            end = ir.Reasoning(
-                summary=tuple(thought.summary), signature=thought.signature, sealed=thought.sealed
-            )
-            return Planned(ir.Reasoning(), deltas(thought.text), (end,))
+            return Planned(ir.Reasoning(), deltas(thought.text), _notes(thought))
         case PartEntry(reasoning=str() | list() as text):
             return Planned(ir.Reasoning(), deltas(text))
         case PartEntry(tool_call=CallEntry() as call):
-            given = call.arguments
-            text = json.dumps(given) if isinstance(given, dict) else given
             part = ir.ToolCall(call.id or mint(), call.name, "", call.kind, call.namespace)
-            return Planned(part, deltas(text))
+            if isinstance(call.arguments, dict):
+                return Planned(part, _json(index, _filled_in(call.arguments, request)))
+            return Planned(part, deltas(call.arguments))
         case PartEntry(call_offered_tool=True):
             return _offered(index, request, mint)
         case PartEntry(structured=True):
-            text = json.dumps(example(request.output.schema or {"type": "object"}))
-            return Planned(ir.Text(""), (ir.Delta(index, text),))
+            return Planned(ir.Text(""), _json(index, example(request.output.schema or {})))
     assert entry.opaque is not None, "the schema allows no other kind"
-    return Planned(ir.Opaque(entry.opaque.protocol, entry.opaque.type, entry.opaque.data))
+    return Planned(opaque(entry.opaque))
+
+
+def citation(entry: CitationEntry) -> ir.Citation:
+    return ir.Citation(**entry.model_dump())
+
+
+def logprob(entry: LogprobEntry) -> ir.TokenLogprob:
+    top = tuple(logprob(other) for other in entry.top)
+    return ir.TokenLogprob(entry.token, entry.logprob, entry.token.encode(), top)
+
+
+def note(entry: ReasoningEntry | NoteEntry) -> ir.Reasoning:
+    return ir.Reasoning(
+        summary=tuple(entry.summary), signature=entry.signature, sealed=entry.sealed
+    )
+
+
+def opaque(entry: OpaqueEntry) -> ir.Opaque:
+    return ir.Opaque(entry.protocol, entry.type, entry.data)
+
+
+def _notes(thought: ReasoningEntry) -> tuple[ir.Reasoning, ...]:
+    said = note(thought)
+    return (said,) if said != ir.Reasoning() else ()
 
 
 def _offered(index: int, request: ir.Request, mint: Mint) -> Planned:
-    tools = callable_tools(request)
+    """A call of the first function on offer, or else of the first tool."""
+    tools = sorted(callable_tools(request), key=lambda tool: tool.kind != "function")
     if not tools:
         raise InvalidRequest("the script calls a tool, and the request offers none", param="tools")
     tool = tools[0]
-    text = "text" if tool.kind == "custom" else json.dumps(example(tool.schema or {}))
     part = ir.ToolCall(mint(), tool.name, "", tool.kind, tool.namespace)
-    return Planned(part, (ir.Delta(index, text),))
+    if tool.kind == "custom":
+        return Planned(part, (ir.Delta(index, "text"),))
+    return Planned(part, _json(index, example(tool.schema or {})))
+
+
+def _filled_in(value: Any, request: ir.Request) -> Any:
+    """A JSON value with its texts filled: before it is written, so that quotes stay escaped."""
+    match value:
+        case str():
+            return filled(value, request)
+        case list():
+            return [_filled_in(each, request) for each in value]
+        case dict():
+            return {key: _filled_in(each, request) for key, each in value.items()}
+        case _:
+            return value
+
+
+def _json(index: int, value: Any) -> tuple[ir.Delta, ...]:
+    return _deltas(index, _words(json.dumps(value, ensure_ascii=False)))
+
+
+def _deltas(index: int, pieces: Iterable[str]) -> tuple[ir.Delta, ...]:
+    return tuple(ir.Delta(index, piece) for piece in pieces if piece)
 
 
 def _words(text: str) -> list[str]:
     """The text in deltas of a word each, with the space that leads to it."""
-    pieces: list[str] = []
-    for word in text.split(" "):
-        pieces.append(f" {word}" if pieces else word)
-    return pieces
-
-
-def _with_logprobs(tokens: list[LogprobEntry], index: int) -> tuple[ir.Delta, ...]:
-    return tuple(ir.Delta(index, token.token, (_logprob(token),)) for token in tokens)
-
-
-def _logprob(entry: LogprobEntry) -> ir.TokenLogprob:
-    top = tuple(_logprob(other) for other in entry.top)
-    return ir.TokenLogprob(entry.token, entry.logprob, entry.token.encode(), top)
+    return re.findall(r"\s*\S+|\s+", text)

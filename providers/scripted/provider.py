@@ -1,27 +1,28 @@
 """The provider: a script's answers, played as a model would give them.
 
 It honours what a client can see a model honour: stop sequences cut the text, and `max_tokens` is
-the number of deltas that an answer may have.
+the number of deltas that an answer may have. An answer that was cut so neither hangs nor fails.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from itertools import count, zip_longest
+from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from ...core.canon import ir
-from ...core.canon.errors import ConfigError, InvalidRequest
+from ...core.canon.errors import InvalidRequest
 from ...core.contract.provider import ConfigModel, Model, Prepared, Provider
 from .cutting import Cut
 from .matching import holds
-from .playing import Planned, planned
-from .script import AnswerEntry, ModelEntry, Script, StopEntry
+from .ordering import ordered
+from .reading import read
+from .script import AnswerEntry, Answers, Models, Script, StopEntry
 
 DEMO = Path(__file__).with_name("demo.yaml")
 
@@ -32,8 +33,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     script: Path | None = None
-    answers: list[AnswerEntry] | None = None
-    models: list[ModelEntry] | None = None
+    answers: Answers | None = None
+    models: Models | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Settings:
@@ -55,7 +56,8 @@ class Scripted(Provider):
 
     async def start(self) -> None:
         if self._script is None:
-            self._script = await asyncio.to_thread(_read, self.config.script or DEMO)
+            path = self.config.script.expanduser() if self.config.script else DEMO
+            self._script = await asyncio.to_thread(read, path)
 
     async def models(self) -> Sequence[Model]:
         assert self._script is not None, "a provider is started before it is asked"
@@ -67,94 +69,62 @@ class Scripted(Provider):
         answer = next((a for a in self._script.answers if holds(a.when, request)), None)
         if answer is None:
             raise InvalidRequest("the script has no answer to this; add one without conditions")
-        parts = [
-            planned(entry, index, request, self._call_id)
-            for index, entry in enumerate(answer.parts)
-        ]
         estimate = (await self.count_tokens(request)).input
-        return Prepared(lambda choice: self._play(request, answer, parts, estimate))
+        return Prepared(lambda choice: self._play(request, answer, estimate))
 
     def _call_id(self) -> str:
         return f"call_scripted_{next(self._calls)}"
 
     async def _play(
-        self, request: ir.Request, answer: AnswerEntry, parts: list[Planned], estimate: int
+        self, request: ir.Request, answer: AnswerEntry, estimate: int
     ) -> AsyncIterator[ir.Event]:
-        await asyncio.sleep(answer.delay)
+        events = ordered(answer, request, self._call_id)
+        await _pause(answer.delay)
         if answer.error is not None:
             raise answer.error.error()
         usage = _usage(answer, estimate)
         started = f"scripted-{next(self._answers)}"
         yield ir.Started(started, request.model or "", replace(usage, output=0, reasoning=None))
         cut = Cut(request.sampling.stop, request.sampling.max_tokens)
-        for event in cut.through(_together(parts) if answer.overlap else _in_turn(parts)):
-            if answer.pace and isinstance(event, ir.Delta):
-                await asyncio.sleep(answer.pace)
+        for event in cut.through(events):
+            if isinstance(event, ir.Delta):
+                await _pause(answer.pace)
             yield event
-        if answer.hang:
+        if cut.stop is None and answer.hang:
             await asyncio.Event().wait()
-        if answer.fail is not None:
+        if cut.stop is None and answer.fail is not None:
             yield ir.Failed(answer.fail.error())
             return
         counted = usage if answer.usage else replace(usage, output=cut.deltas)
-        yield ir.Finished(cut.stop or _stop(answer, parts), counted)
+        yield ir.Finished(cut.stop or _stop(answer, events), counted)
+
+
+async def _pause(seconds: float) -> None:
+    if seconds > 0:
+        await asyncio.sleep(seconds)
 
 
 def _usage(answer: AnswerEntry, estimate: int) -> ir.Usage:
     if answer.usage is None:
-        return ir.Usage(input=estimate)
+        return ir.Usage(input=estimate, estimated=True)
     return ir.Usage(**answer.usage.model_dump())
 
 
-def _stop(answer: AnswerEntry, parts: list[Planned]) -> ir.Stop:
+def _stop(answer: AnswerEntry, events: list[ir.Event]) -> ir.Stop:
     match answer.stop:
-        case StopEntry(reason=reason, sequence=sequence):
-            return ir.Stop(reason, sequence)
+        case StopEntry() as stop:
+            return ir.Stop(stop.reason, stop.sequence, stop.raw)
         case None:
-            called = any(isinstance(part.start, ir.ToolCall) for part in parts)
+            called = any(_is_call(event) for event in events)
             return ir.Stop("tool_call" if called else "end")
         case reason:
             return ir.Stop(reason)
 
 
-def _in_turn(parts: list[Planned]) -> Iterator[ir.Event]:
-    for index, part in enumerate(parts):
-        if isinstance(part.start, ir.Opaque):
-            yield part.start
-            continue
-        yield ir.PartStarted(index, part.start)
-        yield from part.deltas
-        yield from (ir.PartAnnotated(index, note) for note in part.notes)
-        yield ir.PartEnded(index)
-
-
-def _together(parts: list[Planned]) -> Iterator[ir.Event]:
-    """All parts open, their deltas in turns, and the last one closed first."""
-    shown = {index: p for index, p in enumerate(parts) if not isinstance(p.start, ir.Opaque)}
-    for index, part in shown.items():
-        yield ir.PartStarted(index, part.start)
-    for row in zip_longest(*(part.deltas for part in shown.values())):
-        yield from (delta for delta in row if delta is not None)
-    for index, part in reversed(shown.items()):
-        yield from (ir.PartAnnotated(index, note) for note in part.notes)
-        yield ir.PartEnded(index)
-
-
-def _read(path: Path) -> Script:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        document: Any = YAML(typ="safe", pure=True).load(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        place = str(getattr(error, "problem_mark", "") or "").strip()
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise ConfigError(f"{path}: {problem} {place}".rstrip()) from None
-    try:
-        return Script.model_validate(document)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(piece) for piece in fault["loc"])
-        raise ConfigError(f"{path}: {where}: {fault['msg'].lower()}") from None
+def _is_call(event: ir.Event) -> bool:
+    """A server tool's call was answered already, so it does not end the turn."""
+    return (
+        isinstance(event, ir.PartStarted)
+        and isinstance(event.part, ir.ToolCall)
+        and event.part.kind != "server"
+    )

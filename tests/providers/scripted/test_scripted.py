@@ -11,9 +11,13 @@ from pydantic import ValidationError
 
 from polystack.core import ir
 from polystack.core.canon.collect import collect
-from polystack.core.canon.errors import ConfigError, InvalidRequest, Overloaded, StackError
+from polystack.core.canon.errors import (
+    ConfigError,
+    InvalidRequest,
+    Overloaded,
+    StackError,
+)
 from polystack.core.canon.grammar import Grammar
-from polystack.providers.scripted.example import example
 from polystack.providers.scripted.provider import Scripted, Settings
 
 TOOL = ir.Tool("weather", schema={"type": "object", "properties": {"city": {"type": "string"}}})
@@ -46,8 +50,23 @@ async def text(asked: ir.Request, *answers: dict[str, Any]) -> str:
     return ir.text_of((await answer(asked, *answers)).parts)
 
 
+ASKED = ir.Turn("user", (ir.Text("hi"),))
+SAID = ir.Turn("assistant", (ir.Text("hello"),))
+OVERFLOW = {"context_overflow": {"tokens": 9000, "limit": 4096}}
+OPAQUE = {"protocol": "responses", "type": "thing", "data": {"type": "thing", "a": 1}}
+HI = {"token": "Hi", "logprob": -0.5, "top": [{"token": "Ho", "logprob": -1}]}
 RESULT = ir.Turn("user", (ir.ToolResult("c", (ir.Text("sunny"),)),))
 IMAGE = ir.Turn("user", (ir.Media("image", data="AAAA"), ir.Text("hi")))
+
+
+def opposite(value: str | int | bool) -> str | int | bool:
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 7
+        case str():
+            return "zzz"
 
 
 @pytest.mark.parametrize(
@@ -57,12 +76,15 @@ IMAGE = ir.Turn("user", (ir.Media("image", data="AAAA"), ir.Text("hi")))
         ({"text": "/^h.llo$/"}, request("hello")),
         ({"system": "kind"}, request(instructions=(ir.Text("Be kind."),))),
         ({"model": "scripted"}, request()),
+        ({"turn": 1}, request()),
+        ({"turn": 2}, ir.Request("scripted", (SAID, SAID, ASKED))),
         ({"tool": "weather"}, request(tools=(TOOL,))),
         ({"tools": True}, request(tools=(TOOL,))),
         ({"tools": False}, request(tools=(TOOL,), tool_choice=ir.ToolChoice("none"))),
         ({"tool_result": True}, ir.Request("scripted", (RESULT,))),
         ({"image": True}, ir.Request("scripted", (IMAGE,))),
         ({"structured": True}, request(output=ir.OutputFormat("json"))),
+        ({"json": True}, request(output=ir.OutputFormat("json"))),
         ({"thinking": True}, request(reasoning=ir.ReasoningConfig(effort="high"))),
         ({"thinking": False}, request(reasoning=ir.ReasoningConfig(effort="none"))),
     ],
@@ -72,8 +94,7 @@ async def test_a_condition_that_holds_chooses_the_answer(
 ) -> None:
     chosen: dict[str, Any] = {"when": when, "parts": [{"text": "yes"}]}
     assert await text(asked, chosen, {"parts": [{"text": "no"}]}) == "yes"
-    other = {key: not value if isinstance(value, bool) else "zzz" for key, value in when.items()}
-    chosen["when"] = other
+    chosen["when"] = {key: opposite(value) for key, value in when.items()}
     assert await text(asked, chosen, {"parts": [{"text": "no"}]}) == "no"
 
 
@@ -162,34 +183,29 @@ async def test_the_demo_thinks_gives_json_and_fails_on_demand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "value"),
-    [
-        ({"type": "string"}, "text"),
-        ({"enum": ["x", "y"]}, "x"),
-        ({"const": 3}, 3),
-        ({"anyOf": [{"type": "null"}, {"type": "string"}]}, None),
-        ({"$ref": "#/$defs/A", "$defs": {"A": {"type": "boolean"}}}, True),
-        (
-            {
-                "type": "object",
-                "properties": {"a": {"type": "number"}, "b": {"type": "array"}},
-                "required": ["b"],
-            },
-            {"b": []},
-        ),
-        ({}, {}),
-    ],
-)
-def test_an_example_fits_its_schema(schema: dict[str, Any], value: object) -> None:
-    assert example(schema) == value
-
-
-@pytest.mark.parametrize(
     ("answers", "message"),
     [
         ([{"parts": [{"text": "a", "refusal": "b"}]}], "a part is exactly one of"),
         ([{"parts": [{}]}], "a part is exactly one of"),
         ([{"error": {"kind": "nonsense"}}], "kind must be one of"),
+        ([{"error": {"message": "no"}}], "kind must be one of"),
+        ([{"error": OVERFLOW | {"message": "x"}}], "has a kind, a message and a code of its own"),
+        ([{"error": {"kind": "upstream"}, "parts": []}], "so without parts"),
+        ([{"hang": True, "fail": {"kind": "upstream"}}], "never comes to fail"),
+        ([{"when": {"text": "/[/"}}], "not a regular expression"),
+        ([{"when": {"turn": 0}}], "greater than or equal to 1"),
+        ([{"parts": [{"refusal": "a", "citations": [{}]}]}], "belong to a text"),
+        ([{"parts": [{"text": "a", "logprobs": [HI]}]}], "must add up to the text"),
+        ([{"events": ["pong"]}], "the only event that is one word is ping"),
+        ([{"events": [{}]}], "an event is exactly one of start, delta"),
+        ([{"events": [{"start": 0}]}], "start needs part"),
+        ([{"events": [{"end": 0, "text": "a"}]}], "end takes no text"),
+        ([{"events": [{"delta": 0, "text": "a"}]}], "event 0: part 0 is not open"),
+        ([{"events": [{"start": 0, "part": {"text": ""}}]}], r"parts \[0\] never end"),
+        ([{"events": [{"start": 0, "part": {"opaque": OPAQUE}}]}], "an event of its own"),
+        ([{"events": [{"annotate": 0}]}], "exactly one of citation, reasoning"),
+        ([{"events": ["ping"], "overlap": True}], "events take the place of"),
+        ([], "at least 1 item"),
         ([{"prats": []}], "Extra inputs are not permitted"),
         ([{"delay": -1}], "greater than or equal to 0"),
     ],
@@ -202,7 +218,7 @@ def test_a_wrong_script_is_refused(answers: list[dict[str, Any]], message: str) 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("answers: [", "mine.yaml: "),
+        ("answers: [", "mine.yaml:1:11: "),
         ("answers: []", "answers: "),
         ("answers: [{x: 1}]", "answers.0.x: extra inputs"),
     ],
