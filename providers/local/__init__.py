@@ -2,5 +2,5 @@
 
 `accounting` says what a request loses here, `messages` and `template` make a prompt of it,
 `sampling` checks its numbers, `worker` owns the engine's thread, and `answer` turns the tokens
-that come back into events, with the help of `parser` and `stopping`.
+that come back into events, with the help of `parser`.
 """

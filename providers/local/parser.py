@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from ...core.canon import ir
-from .stopping import StopStrings, unsettled
+from ...core.canon.stopping import StopStrings, unsettled
 
 THINK, THINK_END = "<think>", "</think>"
 CALL, CALL_END = "<tool_call>", "</tool_call>"

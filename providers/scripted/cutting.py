@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ...core.canon import ir
+from ...core.canon.stopping import StopStrings
 
 
 class Cut:
@@ -16,7 +17,7 @@ class Cut:
         self.deltas = 0
         self._sequences = tuple(each for each in sequences if each)
         self._limit = limit
-        self._held: dict[int, str] = {}  # of the open texts: what may yet begin a stop sequence
+        self._texts: dict[int, StopStrings] = {}  # of the open texts
         self._open: set[int] = set()
 
     def through(self, events: Iterable[ir.Event]) -> Iterator[ir.Event]:
@@ -25,7 +26,7 @@ class Cut:
             yield from self._passed(event)
             if self.stop is not None:
                 break
-        for index in list(self._held):
+        for index in list(self._texts):
             yield from self._flushed(index)
         if self.stop is not None:
             yield from (ir.PartEnded(index) for index in sorted(self._open))
@@ -38,7 +39,7 @@ class Cut:
             case ir.PartStarted(index=index, part=part):
                 self._open.add(index)
                 if isinstance(part, ir.Text):
-                    self._held[index] = ""
+                    self._texts[index] = StopStrings(self._sequences)
             case ir.PartEnded(index=index):
                 yield from self._flushed(index)
                 self._open.discard(index)
@@ -51,33 +52,18 @@ class Cut:
             self.stop = ir.Stop("length")
             return
         self.deltas += 1
-        if delta.index in self._held and self._sequences:
-            delta = self._settled(delta)
-            if not delta.text and not delta.logprobs:
-                return
-        yield delta
-
-    def _settled(self, delta: ir.Delta) -> ir.Delta:
-        """As much of an open text as no stop sequence can begin in any more."""
-        text = self._held[delta.index] + delta.text
-        met = [(text.find(s) + len(s), -len(s), s) for s in self._sequences if s in text]
-        if met:
-            end, _, sequence = min(met)  # the one that is complete first
-            self.stop = ir.Stop("stop_sequence", sequence)
-            self._held[delta.index] = ""
-            return replace(delta, text=text[: end - len(sequence)])
-        at = len(text) - self._unsettled(text)
-        self._held[delta.index] = text[at:]
-        return replace(delta, text=text[:at])
-
-    def _unsettled(self, text: str) -> int:
-        longest = max(len(sequence) for sequence in self._sequences)
-        for size in range(min(longest - 1, len(text)), 0, -1):
-            if any(sequence.startswith(text[-size:]) for sequence in self._sequences):
-                return size
-        return 0
+        strings = self._texts.get(delta.index)
+        if strings is None:
+            yield delta
+            return
+        settled = replace(delta, text=strings.feed(delta.text))
+        if strings.met is not None:
+            self.stop = ir.Stop("stop_sequence", strings.met)
+        if settled.text or settled.logprobs or settled == delta:
+            yield settled
 
     def _flushed(self, index: int) -> Iterator[ir.Event]:
         """The text that waited for a stop sequence which did not come."""
-        if text := self._held.pop(index, ""):
+        strings = self._texts.pop(index, None)
+        if strings is not None and (text := strings.flush()):
             yield ir.Delta(index, text)

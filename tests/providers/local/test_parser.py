@@ -13,8 +13,8 @@ from strategies import pieces
 from polystack.core.canon import ir
 from polystack.core.canon.collect import collect
 from polystack.core.canon.grammar import Grammar
+from polystack.core.canon.stopping import StopStrings, unsettled
 from polystack.providers.local.parser import TABLE, Nesting, Offered, Parser, State
-from polystack.providers.local.stopping import StopStrings, unsettled
 
 TOOLS = {
     "get_weather": Offered("get_weather"),
