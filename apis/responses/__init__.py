@@ -1,4 +1,8 @@
-"""OpenAI Responses: the plugin that registers it; the codec itself is loaded when that happens."""
+"""OpenAI Responses, as a server speaks it and as a client of an upstream does.
+
+Source of the wire format: the types of the official `openai` Python SDK and the Open Responses
+specification (https://www.openresponses.org).
+"""
 
 from __future__ import annotations
 
