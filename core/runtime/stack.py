@@ -6,6 +6,7 @@ document, and goes out as a `Reply`: a whole document, or a stream of bytes whos
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
@@ -30,6 +31,8 @@ from .registry import Registry, Target
 from .resolver import resolve
 
 logger = logging.getLogger("polystack")
+
+OFF_LOOP = 1 << 20  # bytes of a body whose parsing would make everybody else wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +160,13 @@ class Stack:
                 return await self._generate(api, operation, call)
 
     async def _count(self, api: Api, operation: Operation, call: Call) -> Reply:
-        request, target = self._decoded(api, operation, call)
+        request, target = await self._decoded(api, operation, call)
         count = await target.provider.count_tokens(request)
         headers = {"x-stack-token-count": "estimated" if count.estimated else "exact"}
         return Reply(200, headers, api.count(count))
 
     async def _generate(self, api: Api, operation: Operation, call: Call) -> Reply:
-        request, target = self._decoded(api, operation, call)
+        request, target = await self._decoded(api, operation, call)
         prepared = await target.provider.prepare(request)
         losses = _request_losses(api, prepared)
         if target.fidelity == "strict":
@@ -240,14 +243,22 @@ class Stack:
 
     # What a call needs ---------------------------------------------------------------------------
 
-    def _decoded(self, api: Api, operation: Operation, call: Call) -> tuple[ir.Request, Target]:
-        document = call.body
-        if isinstance(document, bytes):
-            document = json_body.parse(document, self.distribution.server.max_depth)
-        request = api.decode(document, operation.name)
+    async def _decoded(
+        self, api: Api, operation: Operation, call: Call
+    ) -> tuple[ir.Request, Target]:
+        if isinstance(call.body, bytes) and len(call.body) > OFF_LOOP:
+            request = await asyncio.to_thread(self._read, api, operation, call.body)
+        else:
+            request = self._read(api, operation, call.body)
         target = self._running().resolve(request.model)
         _refuse_file_ids(request)
         return _for_provider(request, target.model), target
+
+    def _read(self, api: Api, operation: Operation, body: bytes | Document) -> ir.Request:
+        document: object = body
+        if isinstance(body, bytes):
+            document = json_body.parse(body, self.distribution.server.max_depth)
+        return api.decode(document, operation.name)
 
     def _running(self) -> Registry:
         if self.registry is None:

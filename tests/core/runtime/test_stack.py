@@ -146,6 +146,17 @@ async def test_bytes_and_documents_are_taken_alike(plugins: Plugins) -> None:
             await running.handle("chat", "create", Call(b"{"))
 
 
+async def test_a_large_body_is_read_like_a_small_one(plugins: Plugins) -> None:
+    from polystack.core.runtime.stack import OFF_LOOP, Call
+
+    text = b"x" * OFF_LOOP
+    body = b'{"model": "m", "messages": [{"role": "user", "content": "' + text + b'"}]}'
+    async with stack(plugins) as running:
+        assert (await running.handle("chat", "create", Call(body))).status == 200
+        with pytest.raises(InvalidRequest, match="not valid JSON"):
+            await running.handle("chat", "create", Call(body[:-1]))
+
+
 async def test_a_file_id_is_refused_even_within_a_tools_answer(plugins: Plugins) -> None:
     image = {"type": "image", "source": {"type": "file", "file_id": "file_9"}}
     result = {"type": "tool_result", "tool_use_id": "c", "content": [image]}
