@@ -1,4 +1,4 @@
-"""The API `chat`: OpenAI Chat Completions, as a server and as a client of an upstream.
+"""OpenAI Chat Completions, as a server speaks it and as a client of an upstream does.
 
 Source of the wire format: the types of the official `openai` Python SDK. Beyond them it takes and
 gives what the servers of open models agreed on, such as `reasoning_content` and `top_k`.

@@ -11,7 +11,7 @@ from ...core.contract.api import Api, Context, Document, Headers, Operation, Ren
 from ...core.contract.losses import Ledger
 from ...core.contract.provider import Model, TokenCount
 from .. import openai
-from . import decoder, errors, outbound, request, response
+from . import answer, decoder, errors, outbound, request, response
 from .encoder import Encoder
 from .vocabulary import NAME
 
@@ -27,7 +27,7 @@ class Chat(Api):
         Operation("model", "model", "GET", "/v1/models/{id}"),
     )
     handles: ClassVar[frozenset[str]] = frozenset(
-        "stream stream_options store service_tier metadata user safety_identifier modalities"
+        "stream stream_options store service_tier metadata user safety_identifier"
         " prompt_cache_key prompt_cache_retention".split()
     )
 
@@ -40,7 +40,7 @@ class Chat(Api):
     def document(
         self, request: ir.Request, responses: Sequence[ir.Response], context: Context
     ) -> Document:
-        return response.document(responses, context)
+        return response.document(request, responses, context)
 
     def encode_error(self, error: StackError, request_id: str) -> Rendered:
         return errors.encode_error(error, request_id)
@@ -61,7 +61,7 @@ class Chat(Api):
         return decoder.Decoder()
 
     def events(self, document: object) -> Iterable[ir.Event]:
-        return decoder.events(document)
+        return answer.events(document)
 
     def decode_error(self, status: int, headers: Headers, body: bytes) -> StackError:
         return openai.decode_error(status, headers, body)

@@ -17,7 +17,7 @@ from ...core.contract.losses import HEADER, Ledger, fidelity
 from ..sse import comment, frame
 from . import output
 from .errors import failure
-from .vocabulary import NAME
+from .vocabulary import NAME, legacy
 
 # Chat clients show an event that they do not know as an empty chunk; a comment they skip.
 KEEP_ALIVE = comment("keep-alive")
@@ -28,6 +28,7 @@ class Encoder(BaseEncoder):
     def __init__(self, request: ir.Request, context: Context) -> None:
         self._context = context
         self._losses = Ledger()
+        self.legacy = legacy(request)
         self._choices = [_Choice(self, index) for index in range(request.sampling.n)]
         self._unfinished = request.sampling.n
         self._counts: list[ir.Usage] = []
@@ -50,7 +51,7 @@ class Encoder(BaseEncoder):
                 return KEEP_ALIVE
             case ir.Failed(error=error):
                 self._over = True
-                return failure(error)
+                return self._note() + failure(error)
             case _:
                 return b"".join(self._choices[choice].feed(event))
 
@@ -71,10 +72,13 @@ class Encoder(BaseEncoder):
         if self._unfinished:
             return b""
         self._over = True
+        return self._usage() + self._note() + DONE
+
+    def _note(self) -> bytes:
+        """The losses of the answer, right in front of its terminal."""
         self._context.losses.add(*self._losses)
         value = fidelity(self._losses)
-        note = b"" if value == "exact" else comment(f"{HEADER} {value}")
-        return self._usage() + note + DONE
+        return b"" if value == "exact" else comment(f"{HEADER} {value}")
 
     def _usage(self) -> bytes:
         counts = output.usage(self._counts)
@@ -113,10 +117,11 @@ class _Choice:
             case ir.Started():
                 return self._chunk({"role": "assistant", "content": None, "refusal": None})
             case ir.Finished():
-                ending = output.finish(event.stop, self._refused, self._stream.losses)
+                stream = self._stream
+                ending = output.finish(event.stop, self._refused, stream.legacy, stream.losses)
                 return self._chunk({}, ending=ending) + self._stream.finished(event)
             case ir.Opaque():
-                output.lose_part(event, self._stream.losses)
+                output.lose_part(event, False, self._stream.losses)
                 return b""
             case ir.Failed() | ir.Ping():
                 raise AssertionError("the stream itself answers these")
@@ -126,11 +131,19 @@ class _Choice:
         written = b""
         if isinstance(part, ir.ToolCall):
             self._calls += 1
-            start = {"index": self._calls} | output.call(part, "", self._stream.losses)
-            written = self._chunk({"tool_calls": [start]})
+            written = self._begin_call(part)
         if isinstance(part, ir.Text):
             written = b"".join(self._annotate(citation) for citation in part.citations)
         return written + self._text(_text_of(part))
+
+    def _begin_call(self, part: ir.ToolCall) -> bytes:
+        if not self._stream.legacy:
+            start = {"index": self._calls} | output.call(part, "", self._stream.losses)
+            return self._chunk({"tool_calls": [start]})
+        if self._calls:
+            output.lose_call(self._stream.losses)
+            return b""
+        return self._chunk({"function_call": output.function_call(part, "")})
 
     def _delta(self, event: ir.Delta) -> bytes:
         tokens = output.logprobs("content", event.logprobs)
@@ -148,6 +161,10 @@ class _Choice:
             case ir.Refusal():
                 self._refused = True
                 return self._chunk({"refusal": text})
+            case _ if self._stream.legacy:
+                return (
+                    self._chunk({"function_call": {"arguments": text}}) if not self._calls else b""
+                )
             case ir.ToolCall(kind="custom"):
                 return self._call({"custom": {"input": text}})
             case _:
@@ -167,7 +184,7 @@ class _Choice:
     def _end(self) -> bytes:
         part, self._part = self._part, None
         assert part is not None
-        output.lose_part(part, self._stream.losses)
+        output.lose_part(part, self._texted, self._stream.losses)
         written = b""
         if not self._texted:
             written = self._empty(part)

@@ -13,6 +13,7 @@ from ...core.canon import ir
 from ...core.canon.errors import NotSupported
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger, foreign
+from .outbound_tools import tools
 from .vocabulary import NAME, call_name, given, own, remembered
 
 _FORMATS = {"json": "json_object", "schema": "json_schema"}
@@ -29,7 +30,7 @@ def encode(request: ir.Request, model: str) -> tuple[Document, Ledger]:
         for field in foreign(request, NAME):
             losses.dropped(field.path, f"a field of {field.owner}")
     body: Document = {"model": model, "messages": list(_messages(request, losses))}
-    body |= _tools(request, losses)
+    body |= tools(request, losses)
     body |= _sampling(request.sampling)
     body |= _reasoning(request.reasoning, losses)
     body |= _output(request.output, losses)
@@ -39,6 +40,7 @@ def encode(request: ir.Request, model: str) -> tuple[Document, Ledger]:
         user=request.user,
         chat_template_kwargs=request.template_kwargs,
     )
+    body |= given(modalities=remembered(request, "_modalities"))
     return body | own(request), losses
 
 
@@ -71,12 +73,10 @@ def _named(turn: ir.Turn, message: Document) -> Document:
 def _tool_answer(result: ir.ToolResult, losses: Ledger) -> Document:
     if result.is_error:
         losses.dropped(f"{result.at}.is_error", "this protocol has no mark for a failed call")
-    answer = {
-        "role": "tool",
-        "tool_call_id": result.call_id,
-        "content": _content(result.content, losses),
-    }
-    return answer | own(result)
+    content = _content(result.content, losses)
+    if remembered(result, "_legacy"):
+        return {"role": "function", "content": content} | own(result)
+    return {"role": "tool", "tool_call_id": result.call_id, "content": content} | own(result)
 
 
 def _assistant(turn: ir.Turn, losses: Ledger) -> Document:
@@ -87,8 +87,12 @@ def _assistant(turn: ir.Turn, losses: Ledger) -> Document:
         match part:
             case ir.Reasoning():
                 _reason(part, message, losses)
+            case ir.ToolCall() if remembered(part, "_legacy"):
+                message["function_call"] = _function_call(part)
             case ir.ToolCall():
                 calls.append(_call(part, losses))
+            case ir.Opaque() if remembered(part, "_field") == "tool_calls":
+                calls.append(dict(part.data))
             case ir.Refusal() if remembered(part, "_field") == "refusal":
                 message["refusal"] = part.text
             case _:
@@ -104,10 +108,19 @@ def _reason(part: ir.Reasoning, message: Document, losses: Ledger) -> None:
     field = remembered(part, "_field") or "reasoning_content"
     text = part.text or "\n\n".join(part.summary)
     message[field] = message.get(field, "") + text
+    if remembered(part, "_both"):
+        message["reasoning"] = text
+    if part.text and part.summary:
+        losses.dropped(f"{part.at}.summary", "this protocol has one text for a thought")
     if part.signature is not None:
         losses.dropped(f"{part.at}.signature", "this protocol has no field for it")
     if part.sealed is not None:
         losses.dropped(f"{part.at}.sealed", "this protocol has no field for it")
+
+
+def _function_call(part: ir.ToolCall) -> Document:
+    rest: Document = own(part).get("function_call", {})
+    return {"name": part.name, "arguments": part.arguments} | rest
 
 
 def _call(part: ir.ToolCall, losses: Ledger) -> Document:
@@ -136,6 +149,8 @@ def _content(parts: Sequence[ir.Part], losses: Ledger) -> str | list[Document]:
 def _part(part: ir.Part, losses: Ledger) -> Document | None:
     match part:
         case ir.Text():
+            if part.citations:
+                losses.dropped(f"{part.at}.citations", "a request here has no field for them")
             return {"type": "text", "text": part.text} | own(part)
         case ir.Refusal():
             return {"type": "refusal", "refusal": part.text} | own(part)
@@ -175,52 +190,6 @@ def _media(part: ir.Media, losses: Ledger) -> Document | None:
     return None
 
 
-# Tools -------------------------------------------------------------------------------------------
-
-
-def _tools(request: ir.Request, losses: Ledger) -> Document:
-    written = [wire for tool in request.tools if (wire := _tool(tool, losses)) is not None]
-    if not written:
-        return {}
-    body: Document = {"tools": written}
-    choice = request.tool_choice
-    body |= _tool_choice(choice)
-    return body | given(parallel_tool_calls=choice.parallel)
-
-
-def _tool(tool: ir.Tool, losses: Ledger) -> Document | None:
-    rest = own(tool)
-    at = tool.at or f"tools.{tool.name}"
-    if tool.kind == "server":
-        if NAME in (tool.extra or {}):
-            return {"type": tool.type} | rest
-        losses.dropped(at, f"the upstream has no tool of type {tool.type}")
-        return None
-    name = call_name(tool.name, tool.namespace)
-    if tool.namespace is not None:
-        losses.approximated(f"{at}.namespace", "joined to the name, for lack of namespaces")
-    body: Document = {"name": name} | given(description=tool.description)
-    if tool.kind == "custom":
-        if tool.grammar is not None:
-            grammar = {"syntax": tool.grammar.syntax, "definition": tool.grammar.definition}
-            body["format"] = {"type": "grammar", "grammar": grammar}
-        return {"type": "custom", "custom": body | rest.pop("custom", {})} | rest
-    body |= given(parameters=tool.schema, strict=tool.strict)
-    return {"type": "function", "function": body | rest.pop("function", {})} | rest
-
-
-def _tool_choice(choice: ir.ToolChoice) -> Document:
-    if choice.allowed is not None:
-        tools = [{"type": "function", "function": {"name": name}} for name in choice.allowed]
-        allowed = {"mode": choice.mode, "tools": tools}
-        return {"tool_choice": {"type": "allowed_tools", "allowed_tools": allowed}}
-    if choice.mode == "named" and choice.name is not None:
-        kind = "custom" if choice.kind == "custom" else "function"
-        name = call_name(choice.name, choice.namespace)
-        return {"tool_choice": {"type": kind, kind: {"name": name}}}
-    return {} if choice.mode == "auto" else {"tool_choice": choice.mode}
-
-
 # Options -----------------------------------------------------------------------------------------
 
 
@@ -246,8 +215,11 @@ def _sampling(sampling: ir.Sampling) -> Document:
 
 def _reasoning(config: ir.ReasoningConfig, losses: Ledger) -> Document:
     if remembered(config, "_object"):
-        given_fields = given(enabled=config.enabled, effort=config.effort, max_tokens=config.budget)
-        return {"reasoning": given_fields | own(config)}
+        beside = remembered(config, "_effort")
+        inside = None if beside == "beside" else config.effort
+        asked = given(enabled=config.enabled, effort=inside, max_tokens=config.budget)
+        outside = given(reasoning_effort=config.effort if beside else None)
+        return {"reasoning": asked | own(config)} | outside
     at = config.at or "reasoning"
     if config.budget is not None:
         losses.dropped(f"{at}.budget_tokens", "this protocol has no budget for reasoning")

@@ -10,9 +10,11 @@ from ...core.contract.losses import Ledger
 from .vocabulary import FINISH, call_name, given
 
 
-def finish(stop: ir.Stop, refused: bool, losses: Ledger) -> Document:
+def finish(stop: ir.Stop, refused: bool, legacy: bool, losses: Ledger) -> Document:
     """The finish reason; which stop string was met goes where vLLM shows it."""
     reason = FINISH[stop.reason]
+    if stop.reason == "tool_call" and legacy:
+        reason = "function_call"
     if stop.reason == "refusal" and refused:
         reason = "stop"  # the refusal itself has been shown
     if stop.reason == "pause":
@@ -60,10 +62,21 @@ def call(part: ir.ToolCall, text: str, losses: Ledger) -> Document:
     return {"id": part.id, "type": "function", "function": {"name": name, "arguments": text}}
 
 
-def lose_part(part: ir.Part, losses: Ledger) -> None:
-    """What of a part this protocol has no field for."""
+def function_call(part: ir.ToolCall, text: str) -> Document:
+    """A call as clients of the deprecated `functions` know it."""
+    return {"name": call_name(part.name, part.namespace), "arguments": text}
+
+
+def lose_call(losses: Ledger) -> None:
+    losses.dropped("function_call", "an answer to 'functions' holds one call; use tools for more")
+
+
+def lose_part(part: ir.Part, told: bool, losses: Ledger) -> None:
+    """What of a part this protocol has no field for; `told` says that its text has been shown."""
     match part:
         case ir.Reasoning():
+            if told and part.summary:
+                losses.dropped("reasoning_content.summary", "the thought itself is shown")
             if part.signature is not None:
                 losses.dropped("reasoning_content.signature", "this protocol has no field for it")
             if part.sealed is not None:

@@ -9,9 +9,10 @@ from ...core.canon import ir
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import Ledger
 from . import output
+from .vocabulary import legacy
 
 
-def document(responses: Sequence[ir.Response], context: Context) -> Document:
+def document(request: ir.Request, responses: Sequence[ir.Response], context: Context) -> Document:
     """One `chat.completion`; a response per choice."""
     counts = [response.usage for response in responses if response.usage is not None]
     return {
@@ -22,30 +23,34 @@ def document(responses: Sequence[ir.Response], context: Context) -> Document:
         "system_fingerprint": None,
         "service_tier": None,
         "choices": [
-            _choice(index, response, context.losses) for index, response in enumerate(responses)
+            _choice(index, response, legacy(request), context.losses)
+            for index, response in enumerate(responses)
         ],
         "usage": output.usage(counts),
     }
 
 
-def _choice(index: int, response: ir.Response, losses: Ledger) -> Document:
-    message, tokens = _message(response.parts, losses)
+def _choice(index: int, response: ir.Response, old: bool, losses: Ledger) -> Document:
+    message, tokens = _message(response.parts, old, losses)
     refused = message["refusal"] is not None
-    finished = output.finish(response.stop, refused, losses)
+    finished = output.finish(response.stop, refused, old, losses)
     return {"index": index, "message": message, "logprobs": tokens} | finished
 
 
-def _message(parts: Sequence[ir.Part], losses: Ledger) -> tuple[Document, Document | None]:
+def _message(
+    parts: Sequence[ir.Part], old: bool, losses: Ledger
+) -> tuple[Document, Document | None]:
     texts: dict[str, list[str]] = {"content": [], "refusal": [], "reasoning_content": []}
-    tokens: dict[str, list[ir.TokenLogprob]] = {"content": []}
-    calls: list[Document] = []
+    tokens: list[ir.TokenLogprob] = []
+    calls: list[ir.ToolCall] = []
     annotations: list[Document] = []
     for part in parts:
-        output.lose_part(part, losses)
+        told = isinstance(part, ir.Reasoning) and bool(part.text)
+        output.lose_part(part, told, losses)
         match part:
             case ir.Text():
                 texts["content"].append(part.text)
-                tokens["content"] += part.logprobs
+                tokens += part.logprobs
                 shown = (output.annotation(citation, losses) for citation in part.citations)
                 annotations += [each for each in shown if each is not None]
             case ir.Refusal():
@@ -53,12 +58,21 @@ def _message(parts: Sequence[ir.Part], losses: Ledger) -> tuple[Document, Docume
             case ir.Reasoning():
                 texts["reasoning_content"].append(part.text or "\n\n".join(part.summary))
             case ir.ToolCall():
-                calls.append(output.call(part, part.arguments, losses))
+                calls.append(part)
             case _:
                 pass
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
     message |= {name: "".join(pieces) for name, pieces in texts.items() if pieces}
     message["annotations"] = annotations
-    if calls:
-        message["tool_calls"] = calls
-    return message, output.logprobs("content", tokens["content"])
+    return message | _calls(calls, old, losses), output.logprobs("content", tokens)
+
+
+def _calls(calls: Sequence[ir.ToolCall], old: bool, losses: Ledger) -> Document:
+    if not calls:
+        return {}
+    if not old:
+        return {"tool_calls": [output.call(call, call.arguments, losses) for call in calls]}
+    first, *others = calls
+    if others:
+        output.lose_call(losses)
+    return {"function_call": output.function_call(first, first.arguments)}

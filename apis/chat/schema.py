@@ -110,6 +110,23 @@ class ToolCall(Wire):
     custom: CalledCustom | None = None
 
 
+class OtherCall(Typed):
+    """A call of a type that the canonical model does not know; it is kept whole."""
+
+
+def _tag_of_call(value: Any) -> str:
+    kind = value.get("type") if isinstance(value, dict) else None
+    return (
+        "another call" if isinstance(kind, str) and kind not in ("function", "custom") else "call"
+    )
+
+
+AnyCall = Annotated[
+    Annotated[ToolCall, Tag("call")] | Annotated[OtherCall, Tag("another call")],
+    Discriminator(_tag_of_call),
+]
+
+
 class Message(Wire):
     role: Literal["developer", "system", "user", "assistant", "tool", "function"]
     content: Content | None = None
@@ -117,7 +134,8 @@ class Message(Wire):
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: list[AnyCall] | None = None
+    function_call: CalledFunction | None = None
     tool_call_id: str | None = None
 
 
@@ -175,6 +193,10 @@ class NamedChoice(Typed):
 ToolChoice = Annotated[
     Annotated[Literal["none", "auto", "required"], Tag("a word")]
     | Annotated[NamedChoice, Tag("an object")],
+    Discriminator(lambda value: "an object" if isinstance(value, dict) else "a word"),
+]
+FunctionChoice = Annotated[
+    Annotated[Literal["none", "auto"], Tag("a word")] | Annotated[Name, Tag("an object")],
     Discriminator(lambda value: "an object" if isinstance(value, dict) else "a word"),
 ]
 
@@ -241,5 +263,6 @@ class Request(Wire):
     metadata: Fields | None = None
     user: str | None = None
     chat_template_kwargs: Fields | None = None
-    functions: Any = None
-    function_call: Any = None
+    modalities: list[str] | None = None
+    functions: list[Function] | None = None
+    function_call: FunctionChoice | None = None

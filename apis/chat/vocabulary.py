@@ -1,17 +1,26 @@
 """The words of this protocol, and what a canonical node carries for this protocol alone.
 
 `extra["chat"]` holds unknown fields. Keys that begin with an underscore remember in which of two
-equal spellings the client wrote something, and are no field of the wire: `_limit` (`max_tokens` or
-`max_completion_tokens`), `_field` (`reasoning` or `reasoning_content`).
+equal spellings the client wrote something, and are no field of the wire:
+
+* `_limit`: `max_tokens` or `max_completion_tokens`
+* `_field`: the field of a message that a part came from, where it is not the usual one
+* `_both`: the same thought came as `reasoning_content` and as `reasoning`
+* `_object`: reasoning was asked for by the object `reasoning`; `_effort`: its effort stood
+  `beside` it, as `reasoning_effort`, or in `both`
+* `_format`: a custom tool said that its input is plain text
+* `_modalities`: they were asked for, and are text only
+* `_legacy`: it came as one of `functions`, `function_call` or the role `function`
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import BaseModel
 
 from ...core.canon import ir
+from ...core.canon.errors import InvalidRequest
 
 NAME = "chat"
 
@@ -34,6 +43,10 @@ REASONS: dict[str, ir.StopReason] = {
 }
 
 
+def refuse(param: str, problem: str) -> NoReturn:
+    raise InvalidRequest(f"{param}: {problem}", param=param)
+
+
 def extra(wire: BaseModel | None, **remembered: object) -> ir.Extra | None:
     """The fields that the schema does not know, and what is to be remembered; None if nothing."""
     fields: dict[str, Any] = dict((wire.model_extra if wire else None) or {})
@@ -48,6 +61,11 @@ def own(node: ir.Node) -> dict[str, Any]:
 
 def remembered(node: ir.Node, key: str) -> Any:
     return _fields(node).get(key)
+
+
+def legacy(request: ir.Request) -> bool:
+    """Whether the client offers `functions`, and so waits for a `function_call`."""
+    return any(remembered(tool, "_legacy") for tool in request.tools)
 
 
 def given(**fields: object) -> dict[str, Any]:

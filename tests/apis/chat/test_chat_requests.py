@@ -9,6 +9,7 @@ import pytest
 from polystack.apis.chat.api import Chat
 from polystack.core.canon import ir
 from polystack.core.canon.errors import InvalidRequest
+from polystack.core.contract.losses import foreign
 
 API = Chat()
 USER = {"role": "user", "content": "Hello"}
@@ -93,6 +94,91 @@ def test_a_tool_of_an_unknown_type_is_a_server_tool_with_all_its_fields() -> Non
     assert (tool.kind, tool.type, tool.extra) == ("server", "web_search", {"chat": {"depth": 3}})
 
 
+def test_tools_of_a_servers_own_may_share_a_type() -> None:
+    servers = [{"type": "mcp", "server_label": label} for label in ("a", "b")]
+    assert [tool.extra for tool in decode(tools=servers).tools] == [
+        {"chat": {"server_label": "a"}},
+        {"chat": {"server_label": "b"}},
+    ]
+
+
+def test_functions_are_tools_and_their_calls_get_an_id_from_their_place() -> None:
+    called = {"name": "f", "arguments": "{}"}
+    request = decode(
+        functions=[{"name": "f", "parameters": {}}],
+        function_call={"name": "f"},
+        messages=[
+            USER,
+            {"role": "assistant", "content": None, "function_call": called},
+            {"role": "function", "name": "f", "content": "one"},
+            {"role": "assistant", "content": None, "function_call": called},
+            {"role": "function", "name": "f", "content": "two"},
+        ],
+    )
+    assert [(tool.name, tool.kind, tool.schema) for tool in request.tools] == [
+        ("f", "function", {})
+    ]
+    choice = request.tool_choice
+    assert (choice.mode, choice.name, choice.parallel) == ("named", "f", False)
+    parts = [turn.parts[0] for turn in request.turns[1:]]
+    ids = [p.id if isinstance(p, ir.ToolCall) else getattr(p, "call_id", None) for p in parts]
+    assert ids == ["call_1", "call_1", "call_3", "call_3"]
+
+
+def test_a_thought_in_both_spellings_is_thought_once() -> None:
+    message = {"role": "assistant", "content": "x", "reasoning": "Hm", "reasoning_content": "Hm"}
+    (turn,) = decode(messages=[message]).turns
+    assert [part.text for part in turn.parts if isinstance(part, ir.Reasoning)] == ["Hm"]
+
+
+def test_a_call_of_an_unknown_type_is_kept_whole() -> None:
+    call = {"id": "c", "type": "mcp", "mcp": {"name": "f"}}
+    (turn,) = decode(messages=[{"role": "assistant", "content": None, "tool_calls": [call]}]).turns
+    (part,) = turn.parts
+    assert isinstance(part, ir.Opaque)
+    assert (part.type, part.data, part.at) == ("mcp", call, "messages.0.tool_calls.0")
+
+
+@pytest.mark.parametrize(
+    ("modalities", "lost"),
+    [(None, []), (["text"], []), (["text", "audio"], ["modalities"]), (["image"], ["modalities"])],
+)
+def test_only_modalities_beyond_text_can_be_lost(
+    modalities: list[str] | None, lost: list[str]
+) -> None:
+    found = [field.path for field in foreign(decode(modalities=modalities))]
+    assert found == lost
+    assert not API.handles.intersection(found)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"messages": [{"role": "user", "content": None}]},
+        {"messages": [{"role": "user", "content": []}]},
+        {"messages": [{"role": "assistant", "content": []}]},
+        {"messages": [{"role": "tool", "tool_call_id": "c", "content": None}]},
+        {"messages": [{"role": "tool", "tool_call_id": "c", "content": []}]},
+        {"messages": [{"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}]},
+        {"tool_choice": "none"},
+        {"parallel_tool_calls": False},
+        {"tools": [{"type": "web_search"}]},
+        {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "f", "x": 1}}},
+        {"functions": [], "function_call": "none"},
+        {"functions": [{"name": "f"}], "parallel_tool_calls": True},
+        {"reasoning": {"max_tokens": 5}, "reasoning_effort": "low"},
+        {"reasoning": {"effort": "low"}, "reasoning_effort": "low"},
+        {"modalities": ["text", "audio"], "audio": {"voice": "a", "format": "wav"}},
+        {"stop": "one"},
+    ],
+)
+def test_the_corners_of_a_request_come_back_too(fields: dict[str, Any]) -> None:
+    request = decode(**fields)
+    encoded, losses = API.encode(request, "tiny")
+    assert API.decode(encoded) == request
+    assert list(losses) == []
+
+
 @pytest.mark.parametrize(
     ("fields", "param", "message"),
     [
@@ -116,8 +202,27 @@ def test_a_tool_of_an_unknown_type_is_a_server_tool_with_all_its_fields() -> Non
             "messages.0.tool_call_id",
             "field required",
         ),
-        ({"messages": [{"role": "function", "content": "x"}]}, "messages.0.role", "deprecated"),
-        ({"functions": []}, "functions", "deprecated and not taken; use tools"),
+        (
+            {"messages": [{"role": "function", "content": "x"}]},
+            "messages.0.name",
+            "field required",
+        ),
+        ({"functions": [], "tools": [TOOL]}, "functions", "the deprecated form of tools"),
+        (
+            {"functions": [{"name": "f"}], "function_call": {"name": "g"}},
+            "function_call",
+            "no tool is called 'g'; the request offers f",
+        ),
+        (
+            {"functions": [{"name": "f"}, {"name": "f"}]},
+            "functions.1.name",
+            "another tool is called 'f'",
+        ),
+        (
+            {"reasoning": {"effort": "low"}, "reasoning_effort": "high"},
+            "reasoning_effort",
+            "says another effort than reasoning.effort",
+        ),
         ({"max_tokens": 1, "max_completion_tokens": 1}, "max_tokens", "not both"),
         ({"max_tokens": 0}, "max_tokens", "greater than or equal to 1, not 0"),
         ({"max_tokens": "9"}, "max_tokens", "not '9'"),

@@ -2,21 +2,89 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx2
 import openai
 import pytest
 from golden import Golden
+from hypothesis import given
+from hypothesis import strategies as st
 
 from polystack.apis.chat.api import Chat
 from polystack.core.canon import ir
 from polystack.core.canon.collect import collect
 from polystack.core.canon.errors import StackError
+from polystack.core.canon.grammar import Grammar, State
 
 API = Chat()
 GOLDEN = Golden(API)
+
+# Streams as real servers send them, and the same with one value in one place gone wrong.
+names, ids = st.sampled_from(["f", "g"]), st.sampled_from(["a", "b", ""])
+
+
+def maybe(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+functions = maybe(name=names, arguments=st.sampled_from(["", "{", "}"]))
+pieces_of_calls = maybe(index=st.integers(0, 1), id=ids, function=functions)
+said = maybe(
+    content=st.sampled_from(["", "x"]),
+    reasoning=st.just("r"),
+    reasoning_content=st.just("r"),
+    refusal=st.just("no"),
+    tool_calls=st.lists(pieces_of_calls, max_size=2),
+    annotations=st.just([{"type": "url_citation", "url_citation": {"url": "u"}}]),
+)
+logprobs = st.just({"content": [{"token": "x", "logprob": -1, "bytes": [120], "top_logprobs": []}]})
+usages = st.just({"prompt_tokens": 1, "prompt_tokens_details": {"cached_tokens": 1}})
+streams = st.lists(
+    st.fixed_dictionaries(
+        {"id": st.just("x"), "choices": st.lists(maybe(delta=said, logprobs=logprobs), max_size=1)},
+        optional={"usage": usages},
+    ),
+    max_size=4,
+).map(lambda chunks: [*chunks, chunk(finish="stop")])
+answers = st.fixed_dictionaries(
+    {
+        "choices": st.tuples(
+            st.fixed_dictionaries(
+                {"message": said, "finish_reason": st.sampled_from(["stop", "length"])},
+                optional={"logprobs": logprobs},
+            )
+        ).map(list)
+    },
+    optional={"usage": usages},
+)
+scraps: st.SearchStrategy[Any] = st.sampled_from([None, True, -1, 2.5, "a", [], [1], {}, [256]])
+
+
+def copied(whole: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Values of their own: constants of a strategy are shared between examples."""
+    return whole.map(copy.deepcopy)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, whole: st.SearchStrategy[Any]) -> Any:
+    document = draw(whole)
+    spots = list(_spots(document))
+    holder, key = draw(st.sampled_from(spots))
+    holder[key] = draw(scraps)
+    return document
+
+
+def _spots(value: Any) -> Iterator[tuple[Any, Any]]:
+    inside: list[tuple[Any, Any]] = []
+    if isinstance(value, dict | list):
+        inside = list(value.items() if isinstance(value, dict) else enumerate(value))
+    for key, item in inside:
+        yield value, key
+        yield from _spots(item)
 
 
 def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> Any:
@@ -75,10 +143,118 @@ def test_a_call_that_never_gets_an_id_is_a_failure() -> None:
     assert error.message == "the upstream sent a tool call without id"
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [{"id": "a", "function": {"name": "get_"}}, {"function": {"name": "weather"}}],
+        [{"id": "a", "function": {"name": "get_weather", "arguments": ""}}],
+        [{"function": {"name": "get_weather"}}, {"id": "a", "function": {"name": "get_weather"}}],
+    ],
+)
+def test_a_name_may_come_in_pieces_or_twice(pieces: list[Any]) -> None:
+    arguments = {"function": {"arguments": "{}"}}
+    chunks = [call(0, **piece) for piece in [*pieces, arguments]]
+    answer = collect(read(*chunks, chunk(finish="tool_calls")))
+    assert answer.parts == (ir.ToolCall("a", "get_weather", "{}"),)
+
+
+def test_a_call_is_never_renamed_once_it_has_arguments() -> None:
+    error = failure(
+        call(0, id="a", function={"name": "f", "arguments": "{"}),
+        call(0, function={"name": "g"}),
+        chunk(finish="tool_calls"),
+    )
+    assert error.message == "the upstream renamed the tool call 'f' to 'g'"
+
+
+def test_a_call_without_arguments_is_a_call() -> None:
+    answer = collect(read(call(0, id="a", function={"name": "f"}), chunk(finish="tool_calls")))
+    assert answer.parts == (ir.ToolCall("a", "f", ""),)
+
+
+def test_calls_under_one_index_are_told_apart_by_their_ids() -> None:
+    answer = collect(
+        read(
+            call(0, id="a", function={"name": "f", "arguments": "{1"}),
+            call(0, id="b", function={"name": "g", "arguments": "{2}"}),
+            call(0, id="a", function={"arguments": "}"}),
+            chunk(finish="tool_calls"),
+        )
+    )
+    assert answer.parts == (ir.ToolCall("a", "f", "{1}"), ir.ToolCall("b", "g", "{2}"))
+
+
+def test_an_id_that_is_new_with_every_piece_starts_no_call() -> None:
+    answer = collect(
+        read(
+            call(0, id="a", function={"name": "f", "arguments": "{"}),
+            call(0, id="b", function={"arguments": "}"}),
+            chunk(finish="tool_calls"),
+        )
+    )
+    assert answer.parts == (ir.ToolCall("a", "f", "{}"),)
+
+
+def test_a_piece_without_id_goes_to_its_own_index_and_to_no_other_call() -> None:
+    answer = collect(
+        read(
+            call(0, function={"name": "f", "arguments": "{1"}),
+            call(1, id="b", function={"name": "g", "arguments": "{2"}),
+            call(1, function={"arguments": "}"}),
+            call(0, id="a", function={"arguments": "}"}),
+            chunk(finish="tool_calls"),
+        )
+    )
+    assert set(answer.parts) == {ir.ToolCall("b", "g", "{2}"), ir.ToolCall("a", "f", "{1}")}
+
+
+def test_calls_without_an_index_are_told_apart_by_their_ids() -> None:
+    pieces = [
+        {"id": "a", "function": {"name": "f", "arguments": "{"}},
+        {"function": {"arguments": "}"}},
+        {"index": None, "id": "b", "function": {"name": "g", "arguments": "{}"}},
+    ]
+    chunks = [chunk({"tool_calls": [piece]}) for piece in pieces]
+    answer = collect(read(*chunks, chunk(finish="tool_calls")))
+    assert answer.parts == (ir.ToolCall("a", "f", "{}"), ir.ToolCall("b", "g", "{}"))
+
+
+def test_a_call_that_waits_for_its_arguments_still_comes_before_later_text() -> None:
+    answer = collect(
+        read(
+            call(0, id="a", function={"name": "f"}),
+            chunk({"content": "text"}),
+            chunk(finish="tool_calls"),
+        )
+    )
+    assert answer.parts == (ir.ToolCall("a", "f", ""), ir.Text("text"))
+
+
+def test_a_deprecated_function_call_is_a_tool_call() -> None:
+    pieces = [{"name": "f", "arguments": ""}, {"arguments": "{}"}]
+    chunks = [chunk({"function_call": piece}) for piece in pieces]
+    answer = collect(read(*chunks, chunk(finish="function_call")))
+    message = {"content": None, "function_call": {"name": "f", "arguments": "{}"}}
+    document = {"id": "x", "choices": [{"message": message, "finish_reason": "function_call"}]}
+    assert (
+        answer.parts == collect(API.events(document)).parts == (ir.ToolCall("call_x", "f", "{}"),)
+    )
+    assert answer.stop.reason == "tool_call"
+
+
 def test_reasoning_has_two_spellings() -> None:
     for name in ("reasoning", "reasoning_content"):
         answer = collect(read(chunk({name: "Hm"}), chunk({"content": "Hi"}), chunk(finish="stop")))
         assert answer.parts == (ir.Reasoning("Hm"), ir.Text("Hi"))
+
+
+def test_reasoning_in_both_spellings_at_once_is_read_once() -> None:
+    chunks = [chunk({"reasoning": word, "reasoning_content": word}) for word in ("H", "m")]
+    answer = collect(read(*chunks, chunk({"content": "Hi"}, "stop")))
+    assert answer.parts == (ir.Reasoning("Hm"), ir.Text("Hi"))
+    message = {"reasoning": "Hm", "reasoning_content": "Hm", "content": "Hi"}
+    document = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    assert collect(API.events(document)).parts == answer.parts
 
 
 def test_usage_may_follow_the_finish_reason() -> None:
@@ -110,9 +286,17 @@ def test_an_error_in_the_stream_is_a_failure(body: dict[str, Any]) -> None:
     assert failure(chunk({"content": "a"}), body).message.startswith(("out of memory", "the up"))
 
 
-@pytest.mark.parametrize("reason", ["error", "something_new"])
-def test_an_unknown_finish_reason_is_never_a_success(reason: str) -> None:
-    assert f"unknown reason, {reason!r}" in failure(chunk({"content": "a"}, reason)).message
+def test_an_unknown_finish_reason_is_never_a_success() -> None:
+    error = failure(chunk({"content": "a"}, "something_new"))
+    assert error.message == "the upstream finished for an unknown reason, 'something_new'"
+
+
+def test_a_choice_that_finishes_with_an_error_says_which() -> None:
+    fault = {"message": "the model crashed", "code": 502}
+    choice = {"index": 0, "delta": {}, "finish_reason": "error", "error": fault}
+    error = failure(chunk({"content": "a"}), {"id": "x", "choices": [choice]})
+    assert error.message == "the model crashed"
+    assert failure(chunk({}, "error")).message == "the upstream failed without a reason"
 
 
 def test_what_is_not_json_is_a_failure() -> None:
@@ -127,6 +311,53 @@ def test_a_document_without_choices_or_with_an_error_is_a_failure() -> None:
     for document in documents:
         (last,) = API.events(document)
         assert isinstance(last, ir.Failed)
+
+
+@pytest.mark.parametrize(
+    ("delta", "named"),
+    [
+        ({"content": [{"type": "text", "text": "x"}]}, "content that is not a string"),
+        ({"content": 5}, "content that is not a string"),
+        ({"tool_calls": "x"}, "tool_calls that is not a list of objects"),
+        ({"tool_calls": [{"index": "0"}]}, "index that is not a count"),
+        (
+            {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": {}}}]},
+            "arguments that is not a string",
+        ),
+        ({"annotations": [None]}, "annotations that is not a list of objects"),
+    ],
+)
+def test_a_field_of_the_wrong_type_is_a_failure_that_names_it(delta: Any, named: str) -> None:
+    message = failure(chunk({"content": "a"}), chunk(delta), chunk(finish="stop")).message
+    assert message == f"the upstream sent {named}"
+
+
+def legal_end(events: Iterable[ir.Event]) -> ir.Event:
+    grammar = Grammar()
+    last = None
+    for event in events:
+        grammar.feed(event)
+        last = event
+    assert grammar.state is State.DONE
+    assert last is not None
+    return last
+
+
+@given(copied(streams) | spoilt(copied(streams)))
+def test_whatever_an_upstream_streams_is_read_as_a_legal_stream(chunks: list[Any]) -> None:
+    legal_end(read(*chunks))
+
+
+@given(copied(answers) | spoilt(copied(answers)))
+def test_whatever_an_upstream_answers_is_read_as_a_legal_stream(document: Any) -> None:
+    legal_end(API.events(document))
+
+
+@given(copied(answers))
+def test_an_answer_is_a_success_unless_a_call_in_it_lacks_its_id_or_name(document: Any) -> None:
+    calls = document["choices"][0]["message"].get("tool_calls", [])
+    whole = all(call.get("id") and call.get("function", {}).get("name") for call in calls)
+    assert isinstance(legal_end(API.events(document)), ir.Finished if whole else ir.Failed)
 
 
 @pytest.mark.parametrize("case", [c for c in GOLDEN.answers if c != "length"])
