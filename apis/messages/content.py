@@ -10,7 +10,7 @@ from ...core.canon import ir
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger
 from .response import input_of
-from .vocabulary import NAME, call_name, own, wire_citation
+from .vocabulary import NAME, call_name, is_object, own, wire_citation
 
 
 def blocks_of(parts: Sequence[ir.Part], losses: Ledger, native: bool) -> list[Document]:
@@ -32,7 +32,7 @@ def _block(part: ir.Part, losses: Ledger, native: bool) -> Document | None:
         case ir.Reasoning():
             return _reasoning(part, at, losses, native)
         case ir.ToolCall():
-            return _tool_use(part, at, losses)
+            return _tool_use(part, at, losses, native)
         case ir.ToolResult():
             return _tool_result(part, losses, native)
         case ir.Opaque(protocol=protocol) if protocol == NAME:
@@ -69,12 +69,14 @@ def _reasoning(part: ir.Reasoning, at: str, losses: Ledger, native: bool) -> Doc
     return {"type": "thinking"} | thinking | own(part)
 
 
-def _tool_use(part: ir.ToolCall, at: str, losses: Ledger) -> Document | None:
+def _tool_use(part: ir.ToolCall, at: str, losses: Ledger, native: bool) -> Document | None:
     if part.kind == "server":
         losses.dropped(at, "the call of a server tool that the upstream did not run")
         return None
     if part.kind == "custom":
         losses.approximated(at, "free text is wrapped in an object")
+    elif not native and not is_object(part.arguments):
+        losses.approximated(at, "the arguments are not a JSON object, and are wrapped in one")
     name = call_name(part.name, part.namespace)
     block = {"type": "tool_use", "id": part.id, "name": name, "input": input_of(part)}
     return block | own(part)
@@ -106,7 +108,7 @@ def _media(part: ir.Media, at: str, losses: Ledger) -> Document | None:
         losses.dropped(f"{at}.detail", "Messages has no detail of images")
     source = _source(part)
     if source is None:
-        losses.dropped(at, "the content's media type is not known")
+        losses.dropped(at, "the content, or its media type, cannot be told")
         return None
     rest = own(part)
     kept = rest.pop("source", {})
@@ -130,7 +132,10 @@ def _source(part: ir.Media) -> Document | None:
     return {"type": "base64", "media_type": part.media_type, "data": part.data}
 
 
-def _decoded(data: str) -> Document:
+def _decoded(data: str) -> Document | None:
     """A document of text is sent as text: as base64 only PDF is taken."""
-    text = b64decode(data).decode("utf-8", "replace")
+    try:
+        text = b64decode(data, validate=True).decode()
+    except ValueError:
+        return None
     return {"type": "text", "media_type": "text/plain", "data": text}

@@ -75,6 +75,7 @@ class MessagesEncoder(Encoder):
                 return self._finish(event)
             case ir.Failed(error=error):
                 self._over = True
+                self._context.losses.add(*self._losses)
                 return frame(envelope(error, f"req_{self._context.token}"), "error")
             case _:
                 return PING

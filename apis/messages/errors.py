@@ -65,7 +65,10 @@ def encode_error(error: StackError, request_id: str) -> Rendered:
 # An upstream's -----------------------------------------------------------------------------------
 
 _OVERFLOW = re.compile(r"prompt is too long: (\d+) tokens > (\d+) maximum")
-_SECRETS = re.compile(r"\b(?:sk|key|req)[-_][\w-]{6,}|\bbearer\s+\S+|\bhttps?://\S+", re.IGNORECASE)
+_SECRETS = re.compile(
+    r"\b\w*(?:sk|key)[-_][\w-]{6,}|\bbearer\s+\S+|\bhttps?://\S+|\b\d+(?:\.\d+){3}(?::\d+)?\b",
+    re.IGNORECASE,
+)
 
 Maker = Callable[..., StackError]
 

@@ -115,7 +115,7 @@ def _tool_use(part: ir.ToolCall, path: str, losses: Ledger) -> list[Document]:
         losses.approximated(f"{path}.namespace", "joined to the name, for lack of namespaces")
     if part.kind == "custom":
         losses.approximated(f"{path}.input", "free text is wrapped in an object")
-    elif part.arguments.strip() and not is_object(part.arguments):
+    elif not is_object(part.arguments):
         losses.approximated(f"{path}.input", "the arguments are not a JSON object")
     return [start_of_call(part) | {"input": input_of(part)}]
 
