@@ -196,6 +196,7 @@ class Stack:
         finally:
             await pump.aclose()
         document = api.document(request, [fold.response() for fold in folds], context)
+        _log_losses(context)
         return Reply(200, {**headers, HEADER: fidelity(context.losses)}, document)
 
     async def _streamed(
@@ -217,14 +218,18 @@ class Stack:
         except BaseException:
             await pump.aclose()
             raise
-        stream = self._chunks(encoder, pump, first, request.sampling.n)
+        stream = self._chunks(encoder, pump, first, context, request.sampling.n)
         headers = {**headers, "content-type": encoder.content_type, "cache-control": "no-cache"}
         return Reply(200, headers, stream=_Started(stream, pump))
 
     async def _chunks(
-        self, encoder: Encoder, pump: Pump, events: list[tuple[int, ir.Event]], n: int
+        self,
+        encoder: Encoder,
+        pump: Pump,
+        events: list[tuple[int, ir.Event]],
+        context: Context,
+        unfinished: int,
     ) -> AsyncIterator[bytes]:
-        unfinished = n
         while True:
             events = events or [(0, ir.Ping())]
             try:
@@ -238,6 +243,7 @@ class Stack:
                 yield chunk
             unfinished -= sum(isinstance(event, ir.Finished) for _, event in events)
             if not unfinished or any(isinstance(event, ir.Failed) for _, event in events):
+                _log_losses(context)
                 return
             events = await pump.take(self.distribution.server.keep_alive)
 
@@ -315,6 +321,11 @@ def _request_losses(api: Api, prepared: Prepared) -> Ledger:
     ledger = Ledger()
     ledger.add(*(loss for loss in prepared.losses if loss.path.split(".")[0] not in api.handles))
     return ledger
+
+
+def _log_losses(context: Context) -> None:
+    for loss in context.losses:
+        logger.info("req_%s %s %s: %s", context.token, loss.verdict, loss.path, loss.why)
 
 
 def _refuse_drops(losses: Ledger) -> None:

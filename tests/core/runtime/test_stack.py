@@ -100,6 +100,20 @@ async def test_losses_are_in_the_header_but_for_what_the_api_handles_itself(
     assert reply.headers["x-stack-fidelity"] == "dropped=new_field; approximated=tool_choice"
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_losses_are_in_the_log_with_the_reason(
+    plugins: Plugins, stream: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="polystack")
+    async with stack(plugins, [("new_field", "dropped")]) as running:
+        reply = await running.handle("chat", "create", CHAT | {"stream": stream})
+        if reply.stream is not None:
+            assert [chunk async for chunk in reply.stream]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("req_")
+    assert line.endswith(" dropped new_field: it cannot do that")
+
+
 @pytest.mark.parametrize("where", ["distribution", "model"])
 async def test_a_strict_route_refuses_a_drop_by_name(plugins: Plugins, where: str) -> None:
     models = {"s": {"provider": "a", "fidelity": "strict"}}
