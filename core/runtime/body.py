@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, NoReturn
 
@@ -26,15 +27,19 @@ def parse(body: bytes, max_depth: int) -> Any:
             f"the request body is not UTF-8: byte {error.start} cannot be decoded"
         ) from None
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_no_constant,
+        )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         hint = "the body is empty" if not text.strip() else f"{error.msg} at {where}"
         raise InvalidRequest(f"the request body is not valid JSON: {hint}") from None
     except RecursionError:
         raise _too_deep(max_depth) from None
-    except ValueError as error:  # an integer of more digits than Python converts
-        raise InvalidRequest(f"the request body is not valid JSON: {error}") from None
     if _deeper(value, max_depth):
         raise _too_deep(max_depth)
     if _SURROGATE.search(body):
@@ -53,6 +58,25 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
                 )
             seen.add(key)
     return found
+
+
+def _integer(digits: str) -> int:
+    # Most JSON parsers hold no more than 64 bits, and ours could not write it back.
+    if len(digits) > 20 or not -(2**63) <= (value := int(digits)) < 2**64:
+        raise _too_large(digits)
+    return value
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise _too_large(digits)
+    return value
+
+
+def _too_large(digits: str) -> InvalidRequest:
+    shown = digits if len(digits) <= 24 else f"{digits[:20]}…"
+    return InvalidRequest(f"the request body holds a number that is too large: {shown}")
 
 
 def _no_constant(word: str) -> NoReturn:

@@ -43,7 +43,10 @@ def test_escapes_change_nothing(value: Any) -> None:
         (b'{"model": "a", "model": "b"}', "the key 'model' stands twice"),
         (b'{"model": "a", "m\\u006fdel": "b"}', "the key 'model' stands twice"),
         (b'{"x": [{"y": {"k": 1, "k": 1}}]}', "the key 'k' stands twice"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "too large: 99999999999999999999…"),
+        (b'{"a": 18446744073709551616}', "too large: 18446744073709551616"),
+        (b'{"a": -9223372036854775809}', "too large: -9223372036854775809"),
+        (b'{"a": 1e999}', "too large: 1e999"),
         (b"[" * 33 + b"]" * 33, "more than 32 levels deep"),
         (b"[" * 100_000, "more than 32 levels deep"),
         (b'{"a":' * 50 + b"1" + b"}" * 50, "more than 32 levels deep"),
@@ -53,6 +56,10 @@ def test_a_bad_body_is_refused_with_its_place(body: bytes, message: str) -> None
     with pytest.raises(InvalidRequest, match=r"^(the request body|the key)") as caught:
         parse(body, DEPTH)
     assert message in caught.value.message
+
+
+def test_numbers_of_64_bits_are_taken() -> None:
+    assert parse(b"[18446744073709551615, -9223372036854775808]", DEPTH) == [2**64 - 1, -(2**63)]
 
 
 def test_a_body_as_deep_as_the_limit_is_taken() -> None:
