@@ -13,6 +13,12 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--mutations", type=int, default=400, help="nearly right requests to send, per provider"
+    )
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Iterator[str]:
     """`stack run starter.yaml`: the model that ships with the project."""
