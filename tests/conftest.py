@@ -1,12 +1,21 @@
-"""What all tests share: hypothesis without clocks, and the starter, run once as a user runs it."""
+"""What all tests share: hypothesis without clocks, and two stacks, run as a user runs them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from dialects import PATHS
 from hypothesis import HealthCheck, settings
 from serving import serving
+
+if TYPE_CHECKING:
+    from anthropic import Anthropic
+    from asking import Clients
+    from openai import OpenAI
 
 # Timing never decides a test: a busy machine is no failure.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,6 +26,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--mutations", type=int, default=400, help="nearly right requests to send, per provider"
     )
+    parser.addoption(
+        "--record",
+        choices=list(PATHS),
+        metavar="API",
+        help="rewrite the answers in tests/e2e/prompts.json from this API's endpoint "
+        "(messages, responses or chat), then test all three against them; refused in CI",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--record") and os.environ.get("CI"):
+        raise pytest.UsageError("--record is refused in CI: somebody must look at the answers")
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +45,25 @@ def tiny() -> Iterator[str]:
     """`stack run starter.yaml`: the model that ships with the project."""
     with serving("starter.yaml") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def clients() -> Iterator[Clients]:
+    """The official SDKs' clients of a stack that answers by `e2e/parts.yaml`."""
+    from asking import connected  # slow, and most tests need no SDK
+
+    with (
+        serving(Path(__file__).with_name("e2e") / "parts.yaml") as url,
+        connected(url) as clients,
+    ):
+        yield clients
+
+
+@pytest.fixture
+def claude(clients: Clients) -> Anthropic:
+    return clients.claude
+
+
+@pytest.fixture
+def gpt(clients: Clients) -> OpenAI:
+    return clients.gpt

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 
 from ...core.canon import ir
@@ -49,11 +50,25 @@ def callable_tools(request: ir.Request) -> list[ir.Tool]:
     return [tool for tool in tools if allowed is None or tool.name in allowed]
 
 
-def filled(text: str, request: ir.Request) -> str:
-    """A text of the script with the request's words in the place of its placeholders."""
-    result = "\n".join(ir.text_of(result.content) for result in _results(request))
-    words = {"user": user_text(request), "tool_result": result, "model": request.model or ""}
-    return re.sub(r"\{\{(user|tool_result|model)\}\}", lambda found: words[found[1]], text)
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What an answer is played for: a request, the answer's number, and ids for its calls."""
+
+    request: ir.Request
+    number: int
+    mint: Callable[[], str]
+
+    def filled(self, text: str) -> str:
+        """A text of the script with the request's words in the place of its placeholders."""
+        if "{{" not in text:
+            return text
+        words = {
+            "user": user_text(self.request),
+            "tool_result": "\n".join(ir.text_of(each.content) for each in _results(self.request)),
+            "model": self.request.model or "",
+            "n": str(self.number),
+        }
+        return re.sub(r"\{\{(\w+)\}\}", lambda found: words.get(found[1], found[0]), text)
 
 
 def user_text(request: ir.Request) -> str:

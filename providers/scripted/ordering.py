@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from ...core.canon import ir
-from .matching import filled
-from .playing import Mint, Planned, citation, logprob, note, opaque, planned
+from .matching import Scene
+from .playing import Planned, citation, logprob, note, opaque, planned
 from .script import (
     AnswerEntry,
     CitationEntry,
@@ -18,10 +18,10 @@ from .script import (
 )
 
 
-def ordered(answer: AnswerEntry, request: ir.Request, mint: Mint) -> list[ir.Event]:
+def ordered(answer: AnswerEntry, scene: Scene) -> list[ir.Event]:
     if answer.events:
-        return [event for entry in answer.events for event in _raw(entry, request, mint)]
-    parts = [planned(entry, at, request, mint) for at, entry in enumerate(answer.parts)]
+        return [event for entry in answer.events for event in _raw(entry, scene)]
+    parts = [planned(entry, at, scene) for at, entry in enumerate(answer.parts)]
     return list(_together(parts) if answer.overlap else _in_turn(parts))
 
 
@@ -53,16 +53,16 @@ def _ended(index: int, part: Planned) -> Iterator[ir.Event]:
         yield ir.PartEnded(index)
 
 
-def _raw(entry: EventEntry, request: ir.Request, mint: Mint) -> Iterator[ir.Event]:
+def _raw(entry: EventEntry, scene: Scene) -> Iterator[ir.Event]:
     match entry:
         case EventEntry(start=int() as index, part=PartEntry() as begun):
-            part = planned(begun, index, request, mint)
+            part = planned(begun, index, scene)
             yield ir.PartStarted(index, part.start)
             yield from part.deltas
             yield from (ir.PartAnnotated(index, said) for said in part.notes)
         case EventEntry(delta=int() as index):
             tokens = tuple(logprob(each) for each in entry.logprobs)
-            yield ir.Delta(index, filled(entry.text, request), tokens)
+            yield ir.Delta(index, scene.filled(entry.text), tokens)
         case EventEntry(annotate=int() as index, citation=CitationEntry() as source):
             yield ir.PartAnnotated(index, citation(source))
         case EventEntry(annotate=int() as index, reasoning=NoteEntry() as said):

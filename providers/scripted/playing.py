@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ...core.canon import ir
 from ...core.canon.errors import InvalidRequest
 from .example import example
-from .matching import callable_tools, filled
+from .matching import Scene, callable_tools
 from .script import (
     CallEntry,
     CitationEntry,
@@ -33,16 +33,13 @@ class Planned:
     notes: tuple[ir.Citation | ir.Reasoning, ...] = ()
 
 
-Mint = Callable[[], str]
-
-
-def planned(entry: PartEntry, index: int, request: ir.Request, mint: Mint) -> Planned:
-    """One part of a script for one request; `mint` makes the ids of calls that have none."""
+def planned(entry: PartEntry, index: int, scene: Scene) -> Planned:
+    """One part of a script, at its index in the answer."""
 
     def deltas(texts: Deltas) -> tuple[ir.Delta, ...]:
         if isinstance(texts, str):
-            return _deltas(index, _words(filled(texts, request)))
-        return _deltas(index, (filled(piece, request) for piece in texts))
+            return _deltas(index, _words(scene.filled(texts)))
+        return _deltas(index, (scene.filled(piece) for piece in texts))
 
     match entry:
         case PartEntry(text=str() | list() as text):
@@ -56,14 +53,14 @@ def planned(entry: PartEntry, index: int, request: ir.Request, mint: Mint) -> Pl
         case PartEntry(reasoning=str() | list() as text):
             return Planned(ir.Reasoning(), deltas(text))
         case PartEntry(tool_call=CallEntry() as call):
-            part = ir.ToolCall(call.id or mint(), call.name, "", call.kind, call.namespace)
+            part = ir.ToolCall(call.id or scene.mint(), call.name, "", call.kind, call.namespace)
             if isinstance(call.arguments, dict):
-                return Planned(part, _json(index, _filled_in(call.arguments, request)))
+                return Planned(part, _json(index, _filled_in(call.arguments, scene)))
             return Planned(part, deltas(call.arguments))
         case PartEntry(call_offered_tool=True):
-            return _offered(index, request, mint)
+            return _offered(index, scene)
         case PartEntry(structured=True):
-            return Planned(ir.Text(""), _json(index, example(request.output.schema or {})))
+            return Planned(ir.Text(""), _json(index, example(scene.request.output.schema or {})))
     assert entry.opaque is not None, "the schema allows no other kind"
     return Planned(opaque(entry.opaque))
 
@@ -92,27 +89,27 @@ def _notes(thought: ReasoningEntry) -> tuple[ir.Reasoning, ...]:
     return (said,) if said != ir.Reasoning() else ()
 
 
-def _offered(index: int, request: ir.Request, mint: Mint) -> Planned:
+def _offered(index: int, scene: Scene) -> Planned:
     """A call of the first function on offer, or else of the first tool."""
-    tools = sorted(callable_tools(request), key=lambda tool: tool.kind != "function")
+    tools = sorted(callable_tools(scene.request), key=lambda tool: tool.kind != "function")
     if not tools:
         raise InvalidRequest("the script calls a tool, and the request offers none", param="tools")
     tool = tools[0]
-    part = ir.ToolCall(mint(), tool.name, "", tool.kind, tool.namespace)
+    part = ir.ToolCall(scene.mint(), tool.name, "", tool.kind, tool.namespace)
     if tool.kind == "custom":
         return Planned(part, (ir.Delta(index, "text"),))
     return Planned(part, _json(index, example(tool.schema or {})))
 
 
-def _filled_in(value: Any, request: ir.Request) -> Any:
+def _filled_in(value: Any, scene: Scene) -> Any:
     """A JSON value with its texts filled: before it is written, so that quotes stay escaped."""
     match value:
         case str():
-            return filled(value, request)
+            return scene.filled(value)
         case list():
-            return [_filled_in(each, request) for each in value]
+            return [_filled_in(each, scene) for each in value]
         case dict():
-            return {key: _filled_in(each, request) for key, each in value.items()}
+            return {key: _filled_in(each, scene) for key, each in value.items()}
         case _:
             return value
 

@@ -7,7 +7,8 @@ the number of deltas that an answer may have. An answer that was cut so neither 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -19,7 +20,7 @@ from ...core.canon import ir
 from ...core.canon.errors import InvalidRequest
 from ...core.contract.provider import ConfigModel, Model, Prepared, Provider
 from .cutting import Cut
-from .matching import holds
+from .matching import Scene, holds
 from .ordering import ordered
 from .reading import read
 from .script import AnswerEntry, Answers, Models, Script, StopEntry
@@ -53,6 +54,7 @@ class Scripted(Provider):
         self._script = Script(answers=config.answers) if config.answers else None
         self._calls = count(1)
         self._answers = count(1)
+        self._running = 0
 
     async def start(self) -> None:
         if self._script is None:
@@ -72,31 +74,44 @@ class Scripted(Provider):
         estimate = (await self.count_tokens(request)).input
         return Prepared(lambda choice: self._play(request, answer, estimate))
 
+    def status(self) -> Mapping[str, int]:
+        return {"running": self._running}
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
     def _call_id(self) -> str:
         return f"call_scripted_{next(self._calls)}"
 
     async def _play(
         self, request: ir.Request, answer: AnswerEntry, estimate: int
     ) -> AsyncIterator[ir.Event]:
-        events = ordered(answer, request, self._call_id)
-        await _pause(answer.delay)
-        if answer.error is not None:
-            raise answer.error.error()
-        usage = _usage(answer, estimate)
-        started = f"scripted-{next(self._answers)}"
-        yield ir.Started(started, request.model or "", replace(usage, output=0, reasoning=None))
-        cut = Cut(request.sampling.stop, request.sampling.max_tokens)
-        for event in cut.through(events):
-            if isinstance(event, ir.Delta):
-                await _pause(answer.pace)
-            yield event
-        if cut.stop is None and answer.hang:
-            await asyncio.Event().wait()
-        if cut.stop is None and answer.fail is not None:
-            yield ir.Failed(answer.fail.error())
-            return
-        counted = usage if answer.usage else replace(usage, output=cut.deltas)
-        yield ir.Finished(cut.stop or _stop(answer, events), counted)
+        with self._counted():
+            number = next(self._answers)
+            events = ordered(answer, Scene(request, number, self._call_id))
+            await _pause(answer.delay)
+            if answer.error is not None:
+                raise answer.error.error()
+            usage = _usage(answer, estimate)
+            known = replace(usage, output=0, reasoning=None)
+            yield ir.Started(f"scripted-{number}", request.model or "", known)
+            cut = Cut(request.sampling.stop, request.sampling.max_tokens)
+            for event in cut.through(events):
+                if isinstance(event, ir.Delta):
+                    await _pause(answer.pace)
+                yield event
+            if cut.stop is None and answer.hang:
+                await asyncio.Event().wait()
+            if cut.stop is None and answer.fail is not None:
+                yield ir.Failed(answer.fail.error())
+                return
+            counted = usage if answer.usage else replace(usage, output=cut.deltas)
+            yield ir.Finished(cut.stop or _stop(answer, events), counted)
 
 
 async def _pause(seconds: float) -> None:

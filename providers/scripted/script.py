@@ -1,7 +1,7 @@
 """What a script may say: answers in order, of which the first whose conditions hold is given.
 
 A text, or arguments, may be one string or the list of deltas it comes in. `{{user}}`, `{{model}}`
-and `{{tool_result}}` stand for what the request says.
+and `{{tool_result}}` stand for what the request says, `{{n}}` for the answer's number from 1 on.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -143,6 +145,80 @@ async def test_a_stream_that_is_closed_early_leaves_a_working_server(aclient: As
         await stream.close()
     whole = await aclient.chat.completions.create(model="tiny", messages=HELLO)
     assert whole.choices[0].message.content
+
+
+# Tools and thinking ------------------------------------------------------------------------------
+
+ASKED = "What is the weather in Paris?"
+WEATHER = {
+    "name": "get_weather",
+    "description": "Get the weather of a city",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+
+
+def test_a_function_call_and_its_output_in_responses(client: OpenAI) -> None:
+    tools: Any = [{"type": "function", "strict": False, **WEATHER}]
+    whole = client.responses.create(model="tiny", input=ASKED, tools=tools)
+    with client.responses.stream(model="tiny", input=ASKED, tools=tools) as stream:
+        streamed = stream.get_final_response()
+    for response in (whole, streamed):
+        (call,) = [item for item in response.output if item.type == "function_call"]
+        assert (call.name, json.loads(call.arguments)) == ("get_weather", {"city": "Paris"})
+    answer = {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"}
+    items: Any = [item.to_dict() for item in whole.output if item.type != "function_call"]
+    history: Any = [{"role": "user", "content": ASKED}, *items, call.to_dict(), answer]
+    last = client.responses.create(model="tiny", input=history, tools=tools)
+    assert last.output_text
+    assert [item.type for item in last.output] == ["message"]
+
+
+def test_a_tool_call_and_its_answer_in_chat(client: OpenAI) -> None:
+    asked: Any = {"model": "tiny", "tools": [{"type": "function", "function": WEATHER}]}
+    messages: Any = [{"role": "user", "content": ASKED}]
+    whole = client.chat.completions.create(**asked, messages=messages)
+    with client.chat.completions.stream(**asked, messages=messages) as stream:
+        streamed = stream.get_final_completion()
+    for choice in (whole.choices[0], streamed.choices[0]):
+        assert choice.finish_reason == "tool_calls"
+        (call,) = [call.to_dict() for call in choice.message.tool_calls or ()]
+        function: Any = call["function"]
+        assert (function["name"], json.loads(function["arguments"])) == (
+            "get_weather",
+            {"city": "Paris"},
+        )
+    message: Any = whole.choices[0].message.to_dict()
+    answer: Any = {
+        "role": "tool",
+        "tool_call_id": message["tool_calls"][0]["id"],
+        "content": "sunny",
+    }
+    last = client.chat.completions.create(**asked, messages=[*messages, message, answer])
+    assert last.choices[0].finish_reason == "stop"
+    assert last.choices[0].message.content
+
+
+async def test_async_thinking_is_an_item_of_its_own(aclient: AsyncOpenAI) -> None:
+    response = await aclient.responses.create(
+        model="tiny", input="Say hello", reasoning={"effort": "high"}
+    )
+    assert [item.type for item in response.output] == ["reasoning", "message"]
+    assert response.usage is not None
+    assert response.usage.output_tokens_details.reasoning_tokens > 0
+    assert response.usage.output_tokens_details.reasoning_tokens < response.usage.output_tokens
+
+
+async def test_async_parse_count_and_models(aclient: AsyncOpenAI) -> None:
+    prompt = "Give me JSON with name Ann and city Paris."
+    parsed = await aclient.responses.parse(model="tiny", input=prompt, text_format=Person)
+    assert parsed.output_parsed == Person(name="Ann", city="Paris")
+    count = await aclient.responses.input_tokens.count(model="tiny", input=prompt)
+    assert count.input_tokens > 0
+    assert [model.id async for model in aclient.models.list()] == ["tiny"]
 
 
 # Models and errors -------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from scripting import (
 )
 
 from polystack.core import ir
+from polystack.core.canon.collect import collect
 from polystack.core.canon.errors import (
     ConfigError,
     InvalidRequest,
@@ -85,6 +86,13 @@ async def test_placeholders_stand_for_what_was_asked() -> None:
     assert await text(asked, {"parts": [{"text": "{{tool_result}}"}]}) == "sunny"
 
 
+async def test_answers_are_numbered_as_their_ids_are() -> None:
+    prepared = await (await provider({"parts": [{"text": "number {{n}}"}]})).prepare(request())
+    for number in (1, 2):
+        found = collect([event async for event in prepared.run(number - 1)])
+        assert (found.id, ir.text_of(found.parts)) == (f"scripted-{number}", f"number {number}")
+
+
 async def test_a_text_comes_in_words_or_in_the_deltas_given() -> None:
     for given, deltas in (("a b c", ["a", " b", " c"]), (["ab", "c"], ["ab", "c"])):
         found = await events(request(), {"parts": [{"text": given}]})
@@ -128,14 +136,16 @@ async def test_a_failure_comes_after_the_parts() -> None:
 
 
 async def test_an_answer_that_hangs_ends_when_it_is_closed() -> None:
-    prepared = await (await provider({"hang": True})).prepare(request())
-    stream = prepared.run(0)
+    made = await provider({"hang": True})
+    stream = (await made.prepare(request())).run(0)
     assert isinstance(await anext(stream), ir.Started)
+    assert made.status() == {"running": 1}
     waiting = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    assert made.status() == {"running": 0}
 
 
 async def test_the_demo_calls_a_tool_and_speaks_about_its_result() -> None:
@@ -194,11 +204,24 @@ def test_a_wrong_script_is_refused(answers: list[dict[str, Any]], message: str) 
     ("content", "message"),
     [
         ("answers: [", "mine.yaml:1:11: "),
-        ("answers: []", "answers: "),
-        ("answers: [{x: 1}]", "answers.0.x: extra inputs"),
+        ("answers: []", "mine.yaml:1:1: answers: "),
+        ("- a", "mine.yaml:1:1: the script: "),
+        ("", "mine.yaml: the script: "),
+        ("models: [{id: a}]", "mine.yaml:1:1: answers: field required"),
+        ("answers:\n  - parts: []\n    x: 1", "mine.yaml:3:5: answers.0.x: extra inputs"),
+        ("answers:\n  - {}\n  - stop: no", "mine.yaml:3:5: answers.1.stop: "),
+        (
+            "answers:\n  - parts:\n      - text: hi\n      - reasoning: {txt: hi}",
+            "mine.yaml:4:21: answers.0.parts.1.reasoning.txt: extra inputs",
+        ),
+        ("answers:\n  - events: [{end: 0}]", "mine.yaml:2:5: answers.0: event 0: part 0 is not"),
+        ("answers:\n  - <<: {pace: -1}", "mine.yaml:2:5: answers.0.pace: "),
+        ("answers: [{}]\nanswers: [{}]", "mine.yaml:2:1: found duplicate key"),
     ],
 )
-async def test_a_wrong_script_file_is_named(tmp_path: Path, content: str, message: str) -> None:
+async def test_a_wrong_script_file_is_shown_with_its_place(
+    tmp_path: Path, content: str, message: str
+) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(content)
     made = Scripted("demo", Settings(script=path))
