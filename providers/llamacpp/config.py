@@ -15,6 +15,7 @@ from .gguf import Header
 BUILTIN = {"builtin:tiny": Path(__file__).parent / "models" / "tiny-q8_0.gguf"}
 
 CONTEXT = 32_768  # tokens of a slot, unless the configuration says otherwise
+SMALL = 32 << 20  # bytes of a file up to which one thread computes a step; see `workers`
 MEMORY = 1 << 30  # bytes of key-value cache up to which every slot has its own share
 
 
@@ -40,7 +41,9 @@ class Config(BaseModel):
     slots: int = Field(8, ge=1, le=64, description="conversations that run at the same time")
     batch: int = Field(512, ge=64, le=8192, description="tokens decoded in one step, at most")
     prefill_chunk: int = Field(256, ge=1, le=8192, description="of those, tokens of prompts")
-    threads: int | None = Field(None, ge=1, le=512, description="by default one per processor")
+    threads: int | None = Field(
+        None, ge=1, le=512, description="by default one per processor; one for a tiny model"
+    )
     gpu_layers: int = Field(0, ge=-1, le=10_000, description="layers on the GPU; -1 for all")
     kv_unified: bool | None = Field(
         None, description="one memory shared by the slots, instead of a fixed share for each"
@@ -74,6 +77,16 @@ class Config(BaseModel):
         given = self.sampling.model_dump(exclude_none=True)
         return Defaults(**({"temperature": 0.0} | given if self.model in BUILTIN else given))
 
+    @property
+    def workers(self) -> int:
+        """The engine's threads meet many times in a step and spin until all have come. A small
+        model has little to share between the meetings, and where something else wants a processor
+        too they wait for it: a hundredth of the speed, where one thread keeps nearly all of it.
+        """
+        if self.threads is not None:
+            return self.threads
+        return 1 if self.path.stat().st_size <= SMALL else os.cpu_count() or 1
+
     def shape(self, header: Header) -> Shape:
         context = self.context or min(header.context_length or CONTEXT, CONTEXT)
         cells, unified = context * self.slots, self.kv_unified
@@ -88,6 +101,6 @@ class Config(BaseModel):
             cells=cells,
             batch=self.batch,
             prefill_chunk=min(self.prefill_chunk, self.batch),
-            threads=self.threads or os.cpu_count() or 1,
+            threads=self.workers,
             unified=unified,
         )

@@ -116,8 +116,11 @@ class Parser:
     def close(self, cut: bool = False) -> list[ir.Event]:
         """The model has ended; `cut` says that it was not by its own will."""
         if not self.done:
+            noted = len(self.notes)
             self._CLOSES.get(self._state, Parser._close_text)(self)
-            if self._state is State.ARGUMENTS and not cut:
+            if cut:
+                del self.notes[noted:]  # what is cut off is not the model's mistake
+            elif self._state is State.ARGUMENTS:
                 self.calls += 1
                 self.notes.append("the arguments of a tool call are not whole")
         self._end()

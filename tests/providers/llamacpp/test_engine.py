@@ -26,7 +26,7 @@ WEATHER = ir.Tool("get_weather", "The weather", {"properties": {"city": {"type":
 
 @asynccontextmanager
 async def engine(**config: Any) -> AsyncIterator[LlamaCpp]:
-    settings = {"model": "builtin:tiny", "context": 2048, "threads": 2} | config
+    settings = {"model": "builtin:tiny", "context": 2048} | config
     provider = LlamaCpp("tiny", Config.model_validate(settings))
     await provider.start()
     try:

@@ -184,6 +184,14 @@ def test_a_call_that_is_cut_off_ends_with_what_there_is() -> None:
     assert machine.calls == 0
 
 
+def test_the_head_of_a_call_that_is_cut_off_stays_text_and_is_nobodys_mistake() -> None:
+    machine = parser()
+    assert parse('<tool_call>{"name": "get', using=machine, cut=True) == (
+        ir.Text('<tool_call>{"name": "get'),
+    )
+    assert machine.notes == []
+
+
 def test_unfinished_arguments_of_a_model_that_ended_are_noted() -> None:
     machine = parser()
     parse('<tool_call>{"name": "get_weather", "arguments": {"city": "Pa', using=machine)

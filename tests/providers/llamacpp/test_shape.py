@@ -1,0 +1,66 @@
+"""What an engine is given when the configuration leaves it open."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polystack.providers.llamacpp.config import CONTEXT, MEMORY, Config
+from polystack.providers.llamacpp.gguf import Header
+
+
+def header(context: int, layers: int) -> Header:
+    """A model whose cache takes 2 KiB a token in every layer."""
+    sizes = {"context_length": context, "block_count": layers, "embedding_length": 512}
+    sizes |= {"attention.head_count": 4}
+    metadata: dict[str, Any] = {"general.architecture": "x"}
+    return Header(3, 1, metadata | {f"x.{name}": size for name, size in sizes.items()})
+
+
+def config(**fields: Any) -> Config:
+    return Config.model_validate({"model": "builtin:tiny"} | fields)
+
+
+def test_a_small_model_gives_every_slot_a_context_of_its_own() -> None:
+    shape = config(slots=4).shape(header(context=4096, layers=4))
+    assert (shape.cells, shape.unified) == (4 * 4096, False)
+
+
+def test_a_large_model_shares_what_memory_there_is_among_the_slots() -> None:
+    large = header(context=131_072, layers=32)
+    shape = config().shape(large)
+    assert shape.unified
+    assert shape.cells == CONTEXT  # one conversation may have it all
+    assert CONTEXT * (large.cache_bytes_per_token or 0) > MEMORY
+    many = config(context=1024, slots=64).shape(large)
+    assert (many.cells, many.unified) == (MEMORY // (32 * 2048), True)
+
+
+def test_what_the_configuration_says_holds() -> None:
+    shape = config(context=100, slots=2, kv_unified=True, prefill_chunk=999, threads=3).shape(
+        header(context=4096, layers=4)
+    )
+    assert (shape.cells, shape.unified, shape.threads) == (200, True, 3)
+    assert shape.prefill_chunk == shape.batch == 512
+
+
+def test_a_tiny_model_is_computed_by_one_thread_and_others_by_all(tmp_path: Path) -> None:
+    assert config().workers == 1
+    path = tmp_path / "large.gguf"
+    with path.open("wb") as file:
+        file.truncate(64 << 20)
+    assert config(model=str(path)).workers == (os.cpu_count() or 1)
+    assert config(threads=5).workers == 5
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [({}, "tiny"), ({"id": "mine"}, "mine"), ({"model": "/a/b-q8.gguf"}, "b-q8")],
+)
+def test_a_model_is_named_after_its_file_unless_it_is_given_a_name(
+    fields: dict[str, Any], name: str
+) -> None:
+    assert config(**fields).name == name
