@@ -26,6 +26,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "providers.local": ("core.canon", "core.contract"),
     "providers.llamacpp": ("core.canon", "core.contract", "providers.local"),
     "providers.scripted": ("core.canon", "core.contract"),
+    "providers.remote": ("core.canon", "core.contract", "apis"),
     "distributions": ("core.contract",),
     "core.runtime": ("core.canon", "core.contract"),
     "core.faces": ("core.canon", "core.contract", "core.runtime"),

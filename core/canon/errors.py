@@ -29,7 +29,7 @@ class StackError(Exception):
 
     `message` says what is wrong and what to do about it; `param` is the path of the offending
     field in the client's document; `code` is a machine-readable word where protocols have one;
-    `retry_after` is in seconds.
+    `retry_after` is in seconds; `retried` says that trying again was tried here, and is no use.
     """
 
     kind: ClassVar[str] = "internal"
@@ -43,12 +43,14 @@ class StackError(Exception):
         param: str | None = None,
         code: str | None = None,
         retry_after: float | None = None,
+        retried: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.code = code or type(self).code
         self.retry_after = retry_after
+        self.retried = retried
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.message!r})"

@@ -238,7 +238,8 @@ class Request(Node):
 
     `instructions` is the system text that stands outside the conversation (`system` in Messages,
     `instructions` in Responses); a system text inside it is a turn at its own place.
-    `template_kwargs` goes to the chat template of a local model.
+    `template_kwargs` goes to the chat template of a local model. `headers` are those that the
+    API calls its own (betas, versions), for an upstream of the same protocol.
     """
 
     model: str | None
@@ -255,6 +256,7 @@ class Request(Node):
     template_kwargs: Object | None = None
     previous_id: str | None = None
     origin: str = ""  # the name of the API that decoded it
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def conversation(self) -> tuple[Turn, ...]:
         """The turns with the instructions in front, for providers that know one list only."""

@@ -91,6 +91,28 @@ class Decoder(ABC):
     def close(self) -> Iterable[ir.Event]: ...
 
 
+class Relay(ABC):
+    """Watches an answer stream that passes through untouched, and can end it properly.
+
+    `feed` sees every chunk and changes none. `ended` tells that a terminal has passed (success or
+    the protocol's own error), `between` that the last byte ended an event, so that a sign of life
+    may be put in. `failure` is what to append where the upstream broke off: it closes a half-sent
+    event and says what happened in the form that this protocol's clients recognise.
+    """
+
+    ended: bool = False
+    between: bool = True
+
+    @abstractmethod
+    def feed(self, chunk: bytes) -> None: ...
+
+    @abstractmethod
+    def ping(self) -> bytes: ...
+
+    @abstractmethod
+    def failure(self, error: StackError, request_id: str) -> bytes: ...
+
+
 class Api(ABC):
     """A protocol: as a server speaks it, and as a client of an upstream does."""
 
@@ -99,6 +121,12 @@ class Api(ABC):
     operations: ClassVar[tuple[Operation, ...]]
     handles: ClassVar[frozenset[str]] = frozenset()
     """Top-level fields that the API honours itself, or that ask nothing of a model: no loss."""
+    request_headers: ClassVar[frozenset[str]] = frozenset()
+    """What of a client's headers an upstream of this same protocol is sent: betas, versions."""
+    response_headers: ClassVar[tuple[str, ...]] = ()
+    """What of such an upstream's headers the client gets; one that ends in `*` is a prefix."""
+    opaque: ClassVar[Literal["signature", "sealed"] | None] = None
+    """The field of a `Reasoning` with text that its clients echo unread: where a seal goes."""
 
     def claims(self, headers: Headers) -> bool:
         """Whether a request that several APIs could serve, or none, looks like this one's."""
@@ -142,6 +170,16 @@ class Api(ABC):
     @abstractmethod
     def decode_error(self, status: int, headers: Headers, body: bytes) -> StackError:
         """An upstream's answer that is no answer; secrets and addresses never go into it."""
+
+    # The third way: bytes that pass through, where client and upstream speak this protocol.
+
+    def relay(self) -> Relay:
+        """A fresh watcher for a stream that passes through."""
+        raise NotImplementedError(f"{self.title} passes nothing through")
+
+    def fault(self, document: object) -> StackError | None:
+        """The error that a whole answer under a 2xx turns out to hold, or None if it is one."""
+        return None
 
     @abstractmethod
     def models(self, models: Sequence[Model]) -> Document: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -51,6 +51,36 @@ class Prepared:
 
     run: Callable[[int], AsyncIterator[ir.Event]]
     losses: Sequence[Loss] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NativeCall:
+    """A call that an upstream gets as the client sent it.
+
+    `api` and `operation` name what is asked for; `path` begins with a slash and `query` has no
+    question mark. `headers` are the protocol's own (names in lower case), and no credentials.
+    """
+
+    api: str
+    operation: str
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    stream: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NativeReply:
+    """An upstream's answer, whatever its status; `body` is closed by its reader, early or not.
+
+    Closing it before its end cancels the upstream's work.
+    """
+
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: AsyncGenerator[bytes]
 
 
 class Provider(ABC):
@@ -109,6 +139,18 @@ class Provider(ABC):
         can be known to fail; reports the rest as losses.
         """
         return Prepared(lambda choice: self.generate(request))
+
+    def offer(self, id: str) -> Model | None:
+        """The model of an id that `models` does not list, where the provider would try it."""
+        return None
+
+    async def forward(self, call: NativeCall) -> NativeReply:
+        """Pass a call on untouched, for a model whose `native` names the call's API.
+
+        Raises a `StackError` for what is no answer (refused, cut, timed out, this server's own
+        credentials). An upstream's error is an answer.
+        """
+        raise NotImplementedError(f"{type(self).__name__} declares no native API")
 
     async def count_tokens(self, request: ir.Request) -> TokenCount:
         """Input tokens of a request; the base class guesses a token per four bytes of text."""
