@@ -11,6 +11,7 @@ import orjson
 
 from ..canon.errors import InvalidRequest
 
+_WRITTEN_DEPTH = 254  # of containers: orjson writes no more
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -20,31 +21,39 @@ def parse(body: bytes, max_depth: int) -> Any:
     Refuses a key that stands twice in one object, at any depth: servers differ in which of the
     two they take, so one could check the first and run the second.
     """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(
-            f"the request body is not UTF-8: byte {error.start} cannot be decoded"
-        ) from None
+    text = decoded(body)
     try:
         value = json.loads(
             text,
             object_pairs_hook=_unique,
             parse_int=_integer,
             parse_float=_float,
-            parse_constant=_no_constant,
+            parse_constant=no_constant,
         )
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        hint = "the body is empty" if not text.strip() else f"{error.msg} at {where}"
-        raise InvalidRequest(f"the request body is not valid JSON: {hint}") from None
+        raise not_json(error) from None
     except RecursionError:
-        raise _too_deep(max_depth) from None
-    if _deeper(value, max_depth):
-        raise _too_deep(max_depth)
+        raise too_deep(max_depth) from None
+    if deeper(value, max_depth):
+        raise too_deep(max_depth)
     if _SURROGATE.search(body):
         _whole_characters(body)
     return value
+
+
+def decoded(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"the request body is not UTF-8: byte {error.start} cannot be decoded"
+        ) from None
+
+
+def not_json(error: json.JSONDecodeError) -> InvalidRequest:
+    where = f"line {error.lineno}, column {error.colno}"
+    hint = f"{error.msg} at {where}" if error.doc.strip() else "the body is empty"
+    return InvalidRequest(f"the request body is not valid JSON: {hint}")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -53,11 +62,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise InvalidRequest(
-                    f"the key {key!r} stands twice in one object; send it once", param=key
-                )
+                raise twice(key)
             seen.add(key)
     return found
+
+
+def twice(key: str) -> InvalidRequest:
+    shown = key.encode("utf-8", "backslashreplace").decode()
+    return InvalidRequest(f"the key {key!r} stands twice in one object; send it once", param=shown)
 
 
 def _integer(digits: str) -> int:
@@ -79,11 +91,13 @@ def _too_large(digits: str) -> InvalidRequest:
     return InvalidRequest(f"the request body holds a number that is too large: {shown}")
 
 
-def _no_constant(word: str) -> NoReturn:
+def no_constant(word: str) -> NoReturn:
     raise InvalidRequest(f"the request body is not valid JSON: {word} is not a JSON number")
 
 
-def _deeper(value: Any, limit: int) -> bool:
+def deeper(value: Any, limit: int) -> bool:
+    if limit >= _WRITTEN_DEPTH and _writable(value):
+        return False
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(limit):
         if not level:
@@ -97,15 +111,28 @@ def _deeper(value: Any, limit: int) -> bool:
     return bool(level)
 
 
+def _writable(value: Any) -> bool:
+    """Whether orjson can write a value: it stops at a depth, and is far quicker than a look."""
+    try:
+        orjson.dumps(value)
+    except TypeError:  # or half a surrogate pair, or a number of more than 64 bits
+        return False
+    return True
+
+
 def _whole_characters(body: bytes) -> None:
     try:
         orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise InvalidRequest(
-            "the request body holds half of a surrogate pair (such as \\ud83d alone); "
-            "send whole characters"
-        ) from None
+        raise not_whole() from None
 
 
-def _too_deep(limit: int) -> InvalidRequest:
+def not_whole() -> InvalidRequest:
+    return InvalidRequest(
+        "the request body holds half of a surrogate pair (such as \\ud83d alone); "
+        "send whole characters"
+    )
+
+
+def too_deep(limit: int) -> InvalidRequest:
     return InvalidRequest(f"the request body is nested more than {limit} levels deep; flatten it")
