@@ -1,8 +1,7 @@
 """How light the start is: `stack --help`, and `stack run` until its first answer, with memory.
 
-Run it with the interpreter of the environment that polystack is installed in:
-`.venv/bin/python scripts/bench/startup.py [DISTRIBUTION ...]`. Each figure is the best of a few
-runs, next to the same interpreter doing nothing, since machines differ.
+`scripts/bench startup [DISTRIBUTION ...]`. Each figure is the best of a few runs, next to the same
+interpreter doing nothing, since machines differ.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What polystack costs; `scripts/bench` runs it."""
