@@ -46,11 +46,13 @@ class Prepared:
     """A request that was checked and encoded, and has not run yet.
 
     `run(choice)` starts one generation; it may be called once for each choice, at the same time.
-    `losses` is what the provider will not carry over, known before anything runs.
+    `losses` is what the provider will not carry over, known before anything runs; `api` names the
+    protocol that an upstream is asked in, and is empty where there is none.
     """
 
     run: Callable[[int], AsyncIterator[ir.Event]]
     losses: Sequence[Loss] = ()
+    api: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Provider(ABC):
 
     type: ClassVar[str]
     Config: ClassVar[ConfigModel]
+    lazy: ClassVar[bool] = False
+    """Listing the models takes I/O: it is done when a name is looked for, and not at the start."""
 
     @classmethod
     def probe(cls) -> Sequence[str] | None:
@@ -143,6 +147,13 @@ class Provider(ABC):
     def offer(self, id: str) -> Model | None:
         """The model of an id that `models` does not list, where the provider would try it."""
         return None
+
+    def objections(self, call: NativeCall) -> Sequence[str]:
+        """Why a call cannot be forwarded as it is, in a word each; it is then decoded and repaired.
+
+        Asked for every native call, so it looks at the bytes and parses nothing.
+        """
+        return ()
 
     async def forward(self, call: NativeCall) -> NativeReply:
         """Pass a call on untouched, for a model whose `native` names the call's API.

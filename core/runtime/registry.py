@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from ..canon.errors import ConfigError, InvalidRequest, UnknownModel
 from ..contract.provider import Model, Provider
-from .config import Distribution
+from .config import Distribution, ModelEntry
 
 Fidelity = Literal["lenient", "strict"]
 
@@ -28,9 +28,10 @@ class Target:
 class Registry:
     """The models of a running stack by all the names that they answer to.
 
-    A name is tried as `provider/model`, as a model's own name, as an exact alias and at last
-    against the glob aliases in the order of the distribution. A model that a provider offers is
-    served as `provider/id`, and as plain `id` where only one provider has it.
+    A name is tried as `provider/model`, as a configured model, as an exact alias, as the id of a
+    model that only one provider offers, and at last against the glob aliases in the order of the
+    distribution. What a configuration names is thus never shadowed by what a server happens to
+    offer today.
     """
 
     def __init__(
@@ -41,81 +42,108 @@ class Registry:
     ) -> None:
         self._default = distribution.default_model
         self._fidelity = distribution.fidelity
-        self._exact: dict[str, Target] = {}
-        self._qualified: dict[str, Target] = {}
+        self._providers = providers
         self._aliases = {k: v for k, v in distribution.aliases.items() if not _is_glob(k)}
         self._globs = {k: v for k, v in distribution.aliases.items() if _is_glob(k)}
-        self._discover(providers, offers)
-        self._declare(distribution, providers, offers)
+        self._qualified = {
+            f"{name}/{model.id}": Target(
+                f"{name}/{model.id}", providers[name], model, self._fidelity
+            )
+            for name, models in offers.items()
+            for model in models
+        }
+        self._offered = dict(self._unique(offers))
+        self._configured = {
+            name: self._declared(name, entry, offers[entry.provider])
+            for name, entry in distribution.models.items()
+        }
 
-    def _discover(
-        self, providers: Mapping[str, Provider], offers: Mapping[str, Sequence[Model]]
-    ) -> None:
-        holders: dict[str, list[str]] = {}
+    def _unique(self, offers: Mapping[str, Sequence[Model]]) -> Iterator[tuple[str, Target]]:
+        """The ids that only one provider offers."""
+        ids = [model.id for models in offers.values() for model in models]
         for name, models in offers.items():
             for model in models:
-                holders.setdefault(model.id, []).append(name)
-                qualified = f"{name}/{model.id}"
-                target = Target(qualified, providers[name], model, self._fidelity)
-                self._qualified[qualified] = target
-        for model_id, names in holders.items():
-            if len(names) == 1:
-                target = self._qualified[f"{names[0]}/{model_id}"]
-                self._exact[model_id] = replace(target, name=model_id)
+                if ids.count(model.id) == 1:
+                    yield model.id, replace(self._qualified[f"{name}/{model.id}"], name=model.id)
 
-    def _declare(
-        self,
-        distribution: Distribution,
-        providers: Mapping[str, Provider],
-        offers: Mapping[str, Sequence[Model]],
-    ) -> None:
-        for name, entry in distribution.models.items():
-            offered = offers[entry.provider]
-            wanted = [m for m in offered if entry.model in (None, m.id)]
-            if len(wanted) != 1:
-                ids = ", ".join(model.id for model in offered) or "none"
-                raise ConfigError(
-                    f"models.{name}: provider {entry.provider!r} offers {ids}; "
-                    f"name one of them as 'model'"
-                )
-            fidelity = entry.fidelity or self._fidelity
-            self._exact[name] = Target(name, providers[entry.provider], wanted[0], fidelity)
+    def _declared(self, name: str, entry: ModelEntry, offered: Sequence[Model]) -> Target:
+        provider = self._providers[entry.provider]
+        fidelity = entry.fidelity or self._fidelity
+        if entry.model is None and len(offered) == 1 and not provider.lazy:
+            return Target(name, provider, offered[0], fidelity)
+        id = entry.model or name
+        listed = next((model for model in offered if model.id == id), None)
+        model = listed or provider.offer(id)
+        if model is None:
+            ids = ", ".join(model.id for model in offered) or "none"
+            raise ConfigError(
+                f"models.{name}: provider {entry.provider!r} offers {ids}; "
+                f"name one of them as 'model'"
+            )
+        return Target(name, provider, model, fidelity)
 
     def resolve(self, name: str | None) -> Target:
         """The target of a name; raises `UnknownModel` with near matches, 404 in every protocol."""
-        if name is None or name == "":
-            if self._default is None:
-                raise InvalidRequest("model: field required; name a model", param="model")
-            name = self._default
-        for attempt in (name, self._aliases.get(name), self._globbed(name)):
-            if attempt is not None:
-                target = self._qualified.get(attempt) or self._exact.get(attempt)
-                if target is not None:
-                    return replace(target, name=name)
-        raise UnknownModel(self._unknown(name), param="model")
+        name = self._asked(name)
+        target = self._settled(name) or self._offered.get(name) or self._globbed(name)
+        if target is None:
+            raise UnknownModel(self._unknown(name), param="model")
+        return replace(target, name=name)
 
-    def _globbed(self, name: str) -> str | None:
-        return next((to for glob, to in self._globs.items() if fnmatchcase(name, glob)), None)
+    def settled(self, name: str | None) -> bool:
+        """Whether no list of a provider's could change what a name stands for."""
+        return self._settled(self._asked(name)) is not None
+
+    def _asked(self, name: str | None) -> str:
+        if name:
+            return name
+        if self._default is None:
+            raise InvalidRequest("model: field required; name a model", param="model")
+        return self._default
+
+    def _settled(self, name: str) -> Target | None:
+        target = self._named(name)
+        if target is None and name in self._aliases:
+            target = self._named(self._aliases[name]) or self._offered.get(self._aliases[name])
+        return target
+
+    def _named(self, name: str) -> Target | None:
+        return self._qualified.get(name) or self._configured.get(name) or self._untold(name)
+
+    def _untold(self, name: str) -> Target | None:
+        """`provider/model` where the provider takes names that it does not list."""
+        provider, _, id = name.partition("/")
+        if not id or provider not in self._providers:
+            return None
+        model = self._providers[provider].offer(id)
+        if model is None:
+            return None
+        return Target(name, self._providers[provider], model, self._fidelity)
+
+    def _globbed(self, name: str) -> Target | None:
+        to = next((to for glob, to in self._globs.items() if fnmatchcase(name, glob)), None)
+        if to is None:
+            return None
+        return self._settled(to) or self._offered.get(to)
 
     def _unknown(self, name: str) -> str:
-        shared = [full for full, t in self._qualified.items() if t.model.id not in self._exact]
-        names = [*self._exact, *self._aliases, *shared]
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        shown = [*self._configured, *self._offered]
+        shared = [full for full, t in self._qualified.items() if t.model.id not in shown]
+        near = difflib.get_close_matches(name, [*shown, *self._aliases, *shared], n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
-        known = ", ".join(sorted(self._exact)[:10])
+        known = ", ".join(sorted(shown)[:10])
         return f"model {name!r} is not served here; {hint or f'this stack has {known}'}"
 
     def models(self) -> list[Model]:
         """Every model under the names that a client would choose from."""
-        names = [*self._exact, *(alias for alias in self._aliases if alias not in self._exact)]
-        return [self.model(name) for name in names]
+        return [self.model(name) for name in {**self._offered, **self._configured} | self._aliases]
 
     def model(self, name: str) -> Model:
         return replace(self.resolve(name).model, id=name)
 
     def targets(self) -> list[Target]:
         """The models by their own names, without aliases."""
-        return list(self._exact.values())
+        return list({**self._offered, **self._configured}.values())
 
 
 def _is_glob(name: str) -> bool:

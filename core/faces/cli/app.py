@@ -115,6 +115,24 @@ def check(source: Source, set: Sets = None) -> None:
 
 
 @app.command()
+def explain(
+    source: Source,
+    model: Annotated[str, typer.Option(help="The model's name, as a client would write it.")],
+    api: Annotated[str, typer.Option(help="The client's protocol, as in `apis`.")],
+    body: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A request to explain; - is stdin.")
+    ] = None,
+    set: Sets = None,
+    as_json: Json = False,
+) -> None:
+    """Tell how a request would reach its model, and what it would lose; asks no model."""
+    from .explaining import explain, report
+
+    explained = explain(source, set or [], model, api, body)
+    print(json.dumps(explained, indent=2) if as_json else report(explained))
+
+
+@app.command()
 def doctor() -> None:
     """Check every plugin, and the engines behind them."""
     from ...runtime.plugins import Plugins

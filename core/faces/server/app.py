@@ -87,7 +87,9 @@ class App:
         try:
             self._admit(match, scope, headers)
             assert match.operation is not None
-            call = Call(await self._body(headers, receive), headers, match.item, call.token)
+            body = await self._body(headers, receive)
+            query = scope["query_string"].decode("latin-1")
+            call = Call(body, headers, match.item, query, call.token)
             watcher = asyncio.create_task(_watch(receive, work))
             reply = await self._stack.handle(match.api, match.operation, call)
             await sender.reply(reply)
@@ -168,7 +170,8 @@ class _Sender:
 
     async def reply(self, reply: Reply) -> None:
         if reply.stream is None:
-            await self._whole(reply.status, dict(reply.headers), reply.document)
+            body = orjson.dumps(reply.document) if reply.body is None else reply.body
+            await self._whole(reply.status, dict(reply.headers), body)
             return
         try:
             await self._head(reply.status, dict(reply.headers))
@@ -188,13 +191,12 @@ class _Sender:
         headers = dict(rendered.headers)
         if isinstance(error, _WrongMethod):
             headers["allow"] = ", ".join(error.allowed)
-        await self._whole(rendered.status, headers, rendered.document)
+        await self._whole(rendered.status, headers, orjson.dumps(rendered.document))
 
-    async def _whole(self, status: int, headers: dict[str, str], document: Any) -> None:
-        body = orjson.dumps(document)
+    async def _whole(self, status: int, headers: dict[str, str], body: bytes) -> None:
         headers = {
-            **headers,
             "content-type": "application/json",
+            **headers,
             "content-length": str(len(body)),
         }
         await self._head(status, headers)

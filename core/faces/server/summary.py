@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...runtime.resolver import resolve
+from ...contract.provider import Model
 from ...runtime.stack import Stack
 
 
@@ -32,10 +32,18 @@ def _models(stack: Stack) -> list[list[str]]:
     for target in stack.registry.targets():
         window = target.model.context_window
         size = f"{window:,} tokens" if window else "window unknown"
-        routes = {api.name: resolve(api, target).kind for api in stack.apis.values()}
-        how = ", ".join(f"{name} {kind}" for name, kind in routes.items())
-        rows.append([target.name, f"{target.provider.name} ({target.provider.type})", size, how])
+        provider = f"{target.provider.name} ({target.provider.type})"
+        rows.append([target.name, provider, size, _reach(stack, target.model)])
+    for name, remote in stack.providers.items():
+        if remote.lazy and (any_model := remote.offer("…")) is not None:
+            kind = f"{name} ({remote.type})"
+            rows.append([f"{name}/…", kind, "listed later", _reach(stack, any_model)])
     return rows
+
+
+def _reach(stack: Stack, model: Model) -> str:
+    kinds = {name: "native" if name in model.native else "translated" for name in stack.apis}
+    return ", ".join(f"{name} {kind}" for name, kind in kinds.items())
 
 
 def _aliases(stack: Stack) -> list[tuple[str, str]]:

@@ -1,0 +1,38 @@
+"""What comes into a Stack, and what goes out of it: the same for every face."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+from ..contract.api import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a client sent: a body as bytes or parsed, headers in lower case, the path's `{id}`."""
+
+    body: bytes | Document = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    item: str = ""
+    query: str = ""
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def request_id(self) -> str:
+        return f"req_{self.token}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the client gets: a whole answer as `document` or as `body`, or a `stream` of bytes.
+
+    A stream must be closed by its reader, early or not; that cancels the work behind it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    document: Document | None = None
+    body: bytes | None = None
+    stream: AsyncIterator[bytes] | None = None

@@ -1,0 +1,126 @@
+"""A call that passes through: the client's bytes to the upstream, and the upstream's back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from ..canon.errors import UpstreamError
+from ..contract.api import Api, Headers, Operation
+from ..contract.losses import HEADER
+from ..contract.provider import NativeCall, NativeReply
+from .asking import Asked
+from .call import Call, Reply
+from .distribution import ServerConfig
+from .registry import Target
+from .relaying import Pipe, Relayed
+
+WHOLE_LIMIT = 64 << 20  # bytes of a whole answer
+
+
+def native_call(
+    api: Api, operation: Operation, call: Call, asked: Asked, target: Target
+) -> NativeCall:
+    """What the upstream would be sent: the body as it came, but for the model's name."""
+    seen = asked.scanned
+    body = asked.raw if seen.model == target.model.id else seen.with_model(target.model.id)
+    return NativeCall(
+        api.name,
+        operation.name,
+        operation.method,
+        operation.path.replace("{id}", call.item),
+        call.query,
+        protocol_headers(api, call.headers),
+        body,
+        seen.stream is True,
+    )
+
+
+def protocol_headers(api: Api, headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that belong to the protocol, and to nobody's credentials."""
+    return {name: value for name, value in headers.items() if name in api.request_headers}
+
+
+async def forward(
+    api: Api, native: NativeCall, target: Target, settings: ServerConfig, request_id: str
+) -> Reply:
+    """Raises `StackError` for what fails before an answer; an upstream's error is an answer."""
+    reply = await target.provider.forward(native)
+    try:
+        kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if reply.status >= 300 or not native.stream:
+            return await _whole(api, reply, kind)
+        if kind != "text/event-stream":
+            fault = api.fault(_document(await _read(reply))) if "json" in kind else None
+            raise fault or UpstreamError(
+                f"the upstream answered with {kind or 'no content type'} instead of a stream"
+            )
+    except BaseException:
+        await reply.body.aclose()
+        raise
+    return await _streamed(api, reply, settings, request_id)
+
+
+async def _whole(api: Api, reply: NativeReply, kind: str) -> Reply:
+    body = await _read(reply)
+    if reply.status < 300:
+        if kind == "text/event-stream":
+            raise UpstreamError("the upstream answered with a stream, though none was asked for")
+        if fault := api.fault(_document(body)):
+            raise fault
+    elif not _is_json(body):
+        # A proxy's page, say: the client's SDK is given an error that it can read.
+        raise api.decode_error(reply.status, reply.headers, body)
+    return Reply(reply.status, _shown(api, reply.headers), body=body)
+
+
+async def _streamed(api: Api, reply: NativeReply, settings: ServerConfig, request_id: str) -> Reply:
+    pipe = Pipe(reply.body)
+    try:
+        first = await pipe.take(settings.first_event_timeout)
+        if not first and pipe.ended:
+            raise pipe.failure or UpstreamError("the upstream's stream is empty")
+    except BaseException:
+        await pipe.aclose()
+        raise
+    headers = {**_shown(api, reply.headers), "cache-control": "no-cache"}
+    relayed = Relayed(pipe, api.relay(), first, settings.keep_alive, request_id)
+    return Reply(reply.status, headers, stream=relayed)
+
+
+async def _read(reply: NativeReply) -> bytes:
+    chunks, size = [], 0
+    async for chunk in reply.body:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > WHOLE_LIMIT:
+            raise UpstreamError(f"the upstream's answer is longer than {WHOLE_LIMIT >> 20} MiB")
+    return b"".join(chunks)
+
+
+def _document(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        raise UpstreamError("the upstream's answer is not valid JSON") from None
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(api: Api, headers: Headers) -> dict[str, str]:
+    shown = {name: value for name, value in headers.items() if _allowed(name, api.response_headers)}
+    return {HEADER: "exact", "x-stack-route": "native"} | shown
+
+
+def _allowed(name: str, patterns: tuple[str, ...]) -> bool:
+    return name == "content-type" or any(
+        name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+        for pattern in patterns
+    )

@@ -1,0 +1,167 @@
+"""A call that goes through the canonical model: prepared, run, and encoded for its client."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Self
+
+from ..canon import ir
+from ..canon.collect import Collector
+from ..canon.errors import InvalidRequest, NotSupported, StackError
+from ..contract.api import Api, Context, Encoder
+from ..contract.losses import HEADER, Ledger, fidelity
+from ..contract.provider import Prepared
+from .call import Call, Reply
+from .distribution import ServerConfig
+from .pump import Pump
+from .registry import Target
+from .resolver import Route
+
+logger = logging.getLogger("polystack")
+
+
+async def prepared(api: Api, request: ir.Request, target: Target) -> tuple[Prepared, Ledger]:
+    """The request as the provider will run it, and what is lost; raises where none may be."""
+    ready = await target.provider.prepare(request)
+    if ready.api != api.name:
+        _refuse_file_ids(request)
+    losses = Ledger()
+    losses.add(*(loss for loss in ready.losses if loss.path.split(".")[0] not in api.handles))
+    if target.fidelity == "strict":
+        _refuse_drops(losses)
+    return ready, losses
+
+
+async def translate(
+    api: Api, request: ir.Request, target: Target, route: Route, call: Call, settings: ServerConfig
+) -> Reply:
+    ready, losses = await prepared(api, request, target)
+    context = Context(call.token, int(time.time()), target.name, losses)
+    headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
+    pump = Pump([ready.run(choice) for choice in range(request.sampling.n)])
+    if request.stream:
+        return await _streamed(api, request, context, pump, headers, settings)
+    return await _whole(api, request, context, pump, headers)
+
+
+async def _whole(
+    api: Api, request: ir.Request, context: Context, pump: Pump, headers: dict[str, str]
+) -> Reply:
+    folds = [Collector() for _ in range(request.sampling.n)]
+    unfinished = len(folds)
+    try:
+        while unfinished:
+            for choice, event in await pump.take():
+                folds[choice].feed(event)
+                unfinished -= isinstance(event, ir.Finished)
+    finally:
+        await pump.aclose()
+    document = api.document(request, [fold.response() for fold in folds], context)
+    _log_losses(context)
+    return Reply(200, {**headers, HEADER: fidelity(context.losses)}, document)
+
+
+async def _streamed(
+    api: Api,
+    request: ir.Request,
+    context: Context,
+    pump: Pump,
+    headers: dict[str, str],
+    settings: ServerConfig,
+) -> Reply:
+    try:
+        first = await pump.take(settings.first_event_timeout)
+        for _, event in first:
+            if isinstance(event, ir.Failed):
+                raise event.error
+            if isinstance(event, ir.Started):
+                break
+        encoder = api.encoder(request, context)
+    except BaseException:
+        await pump.aclose()
+        raise
+    stream = _chunks(encoder, pump, first, context, request.sampling.n, settings.keep_alive)
+    headers = {**headers, "content-type": encoder.content_type, "cache-control": "no-cache"}
+    return Reply(200, headers, stream=_Closing(stream, pump))
+
+
+async def _chunks(
+    encoder: Encoder,
+    pump: Pump,
+    events: list[tuple[int, ir.Event]],
+    context: Context,
+    unfinished: int,
+    keep_alive: float,
+) -> AsyncIterator[bytes]:
+    while True:
+        events = events or [(0, ir.Ping())]
+        try:
+            chunk = b"".join([encoder.feed(event, choice) for choice, event in events])
+        except Exception:
+            logger.exception("an answer could not be encoded")
+            error = StackError("the answer could not be encoded; see the server's log")
+            yield encoder.feed(ir.Failed(error))
+            return
+        if chunk:
+            yield chunk
+        unfinished -= sum(isinstance(event, ir.Finished) for _, event in events)
+        if not unfinished or any(isinstance(event, ir.Failed) for _, event in events):
+            _log_losses(context)
+            return
+        events = await pump.take(keep_alive)
+
+
+class _Closing:
+    """A stream that lets go of its pump even where it is closed before its first chunk."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], pump: Pump) -> None:
+        self._chunks = chunks
+        self._pump = pump
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._chunks)
+        except BaseException:
+            await self._pump.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        await self._pump.aclose()
+
+
+def _log_losses(context: Context) -> None:
+    for loss in context.losses:
+        logger.info("req_%s %s %s: %s", context.token, loss.verdict, loss.path, loss.why)
+
+
+def _refuse_drops(losses: Ledger) -> None:
+    for loss in losses:
+        if loss.verdict in ("dropped", "refused"):
+            raise NotSupported(
+                f"{loss.path}: {loss.why}, and this route is strict about fidelity; leave it out, "
+                "or set the model's fidelity to lenient",
+                param=loss.path,
+            )
+
+
+def _refuse_file_ids(request: ir.Request) -> None:
+    for part in _leaves(part for turn in request.turns for part in turn.parts):
+        if isinstance(part, ir.Media) and part.file_id is not None:
+            raise InvalidRequest(
+                f"{part.at}: file {part.file_id!r} cannot be read, since this stack has no files "
+                "store; send the content inline, as base64",
+                param=part.at,
+            )
+
+
+def _leaves(parts: Iterable[ir.Part]) -> Iterator[ir.Part]:
+    for part in parts:
+        if isinstance(part, ir.ToolResult):
+            yield from part.content
+        else:
+            yield part
