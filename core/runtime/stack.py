@@ -170,7 +170,7 @@ class Stack:
         if route.kind == "native" and native is not None:
             return Explanation(target, route, api.name, Ledger())
         request = _for_provider(asked.request, api, call, target)
-        ready, losses = await translating.prepared(api, request, target)
+        ready, losses = await translating.prepared(api, request, target, route)
         return Explanation(target, route, ready.api, losses)
 
     # What a call needs ---------------------------------------------------------------------------

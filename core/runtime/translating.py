@@ -22,11 +22,13 @@ from .resolver import Route
 logger = logging.getLogger("polystack")
 
 
-async def prepared(api: Api, request: ir.Request, target: Target) -> tuple[Prepared, Ledger]:
+async def prepared(
+    api: Api, request: ir.Request, target: Target, route: Route
+) -> tuple[Prepared, Ledger]:
     """The request as the provider will run it, and what is lost; raises where none may be."""
+    if route.kind == "translated":
+        _refuse_file_ids(request)  # in its own protocol a file's id means something
     ready = await target.provider.prepare(request)
-    if ready.api != api.name:
-        _refuse_file_ids(request)
     losses = Ledger()
     losses.add(*(loss for loss in ready.losses if loss.path.split(".")[0] not in api.handles))
     if target.fidelity == "strict":
@@ -37,7 +39,7 @@ async def prepared(api: Api, request: ir.Request, target: Target) -> tuple[Prepa
 async def translate(
     api: Api, request: ir.Request, target: Target, route: Route, call: Call, settings: ServerConfig
 ) -> Reply:
-    ready, losses = await prepared(api, request, target)
+    ready, losses = await prepared(api, request, target, route)
     context = Context(call.token, int(time.time()), target.name, losses)
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
     pump = Pump([ready.run(choice) for choice in range(request.sampling.n)])
