@@ -9,6 +9,7 @@ from ...core.contract.provider import NativeCall
 from .traits import Traits
 
 BILLING = b"x-anthropic-billing-header"
+_THREAD = re.compile(rb'"thread"\s*:\s*\{')
 _SYSTEM_TURN = re.compile(rb'"role"\s*:\s*"(?:system|developer)"')
 
 
@@ -24,4 +25,7 @@ def objections(call: NativeCall, traits: Traits) -> Sequence[str]:
         and _SYSTEM_TURN.search(call.body)
     ):
         found.append("system-turns")
+    # A server that ignores a thread answers without the conversation, and nobody notices.
+    if not traits.threads and call.api == "messages" and _THREAD.search(call.body):
+        found.append("thread")
     return found

@@ -38,6 +38,7 @@ OPENAI = {
         "custom_tools": True,
         "namespaces": True,
         "developer_role": True,
+        "openai_options": True,
         "limit_field": "max_completion_tokens",
         "extended_sampling": False,
     },
@@ -59,6 +60,7 @@ PRESETS = (
         "types of the anthropic SDK 2.11",
         "https://api.anthropic.com",
         Traits(billing_header="keep"),
+        hosts={"api.anthropic.com": {"traits": {"billing_header": "keep", "threads": True}}},
     ),
     Preset(
         "ollama",

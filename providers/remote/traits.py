@@ -46,3 +46,25 @@ class Traits(BaseModel):
 
     default_max_tokens: int = 32_000
     """Messages: the limit that is sent where a client named none, since the protocol needs one."""
+
+    developer_role: bool = False
+    """Chat: tells developers from the system; else they speak as the system."""
+
+    openai_options: bool = False
+    """Chat and Responses: takes `prompt_cache_key`, `safety_identifier`, `service_tier` and
+    `verbosity`, which strict servers of others refuse."""
+
+    reasoning_effort: bool = True
+    """Chat: takes `reasoning_effort`."""
+
+    reasoning_required: bool = False
+    """Chat: a turn with calls must hold a thought, if an empty one, in `reasoning_field`."""
+
+    sealed_reasoning: bool = True
+    """Responses: gives its thoughts encrypted where they are asked for."""
+
+    thinking: Literal["adaptive", "budget"] | None = "adaptive"
+    """Messages: how the models are told to think; None: they do not."""
+
+    threads: bool = False
+    """Messages: keeps conversations, so that a `thread` may go on with none of its history."""

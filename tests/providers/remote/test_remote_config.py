@@ -141,5 +141,8 @@ def test_a_call_is_repaired_only_for_a_reason() -> None:
     assert objections(billed, Traits(billing_header="keep")) == []
     assert objections(turned, Traits()) == []
     assert objections(turned, Traits(system_in_conversation=False)) == ["system-turns"]
+    thread = native("messages", b'{"thread": {"type":"create"}}')
+    assert objections(thread, Traits()) == ["thread"]
+    assert objections(thread, Traits(threads=True)) == []
     chat = native("chat", b'{"messages":[{"role":"system","content":"s"}]}')
     assert objections(chat, Traits(system_in_conversation=False)) == []
