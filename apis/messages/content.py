@@ -60,6 +60,8 @@ def _text(part: ir.Text, at: str, losses: Ledger, native: bool) -> Document | No
 
 
 def _reasoning(part: ir.Reasoning, at: str, losses: Ledger, native: bool) -> Document | None:
+    # A thought that went out through another protocol and came back is marked as this one's.
+    native = native or NAME in (part.extra or {})
     if native and part.sealed is not None:
         return {"type": "redacted_thinking", "data": part.sealed} | own(part)
     if part.signature is None and not native:

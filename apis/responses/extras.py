@@ -66,6 +66,7 @@ def is_native(node: ir.Node) -> bool:
 
 def note_foreign(node: ir.Node, path: str, ledger: Ledger) -> None:
     """Book the fields that only another protocol has a place for; a request's path is empty."""
+    path = node.at or path
     for name, entries in (node.extra or {}).items():
         if name != NAME:
             for key, value in entries.items():

@@ -210,15 +210,19 @@ def encode(request: ir.Request, model: str) -> tuple[Document, Ledger]:
 
 
 def _speak_openai(request: ir.Request, document: Document, ledger: Ledger) -> None:
-    """What a request of another protocol needs, and what OpenAI would refuse it for."""
-    include = [LOGPROBS] if request.sampling.logprobs else []
+    """What a request of another protocol needs, and what OpenAI would refuse it for.
+
+    What stands among the request's own fields was put there for a server that takes it.
+    """
+    kept = own(request)
+    include = {*kept.get("include", ())} | ({LOGPROBS} if request.sampling.logprobs else set())
     if any(isinstance(p, ir.Reasoning) and p.sealed for t in request.turns for p in t.parts):
-        include.append(SEALED)
+        include.add(SEALED)
     if include:
-        document["include"] = include
+        document["include"] = sorted(include)
     document["store"] = False
     for name in (*EXTENSIONS, "stop", "logit_bias", "chat_template_kwargs"):
-        if name in document:
+        if name in document and name not in kept:
             del document[name]
             ledger.dropped(name, "Responses has no such field")
 
