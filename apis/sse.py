@@ -5,9 +5,9 @@ Source: the HTML standard, section 9.2 (https://html.spec.whatwg.org/multipage/s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -30,8 +30,10 @@ def comment(text: str) -> bytes:
     return b": " + text.replace("\r", " ").replace("\n", " ").encode() + b"\n\n"
 
 
-@dataclass(frozen=True, slots=True)
-class SSEvent:
+_NAMED = re.compile(rb"event: [a-z_.]+").fullmatch
+
+
+class SSEvent(NamedTuple):
     """One dispatched event; `event` is empty where the stream named none."""
 
     data: bytes
@@ -61,6 +63,26 @@ class Parser:
         return bool(self._mark or self._length or self._data)
 
     def feed(self, chunk: bytes) -> Iterator[SSEvent]:
+        if self._fresh and b"\r" not in chunk:
+            # Nearly every chunk: whole events with LF, each a line of data with or without a name.
+            *blocks, chunk = chunk.split(b"\n\n")
+            for block in blocks:
+                name, _, data = block.rpartition(b"\n")
+                if data[:6] == b"data: " and (not name or _NAMED(name)):
+                    yield SSEvent(self._bounded(data[6:]), name[7:].decode())
+                else:
+                    yield from self._slowly(block + b"\n\n")
+        if chunk:
+            yield from self._slowly(chunk)
+
+    @property
+    def _fresh(self) -> bool:
+        """Whether the next byte begins an event."""
+        return not (
+            self._mark is not None or self._after_cr or self._length or self._size
+        ) and not (self._data or self._event)
+
+    def _slowly(self, chunk: bytes) -> Iterator[SSEvent]:
         for line in self._lines(chunk):
             if not line:
                 if self._data:
@@ -68,6 +90,11 @@ class Parser:
                 self._data, self._event, self._size = [], "", 0
             else:
                 self._field(line)
+
+    def _bounded(self, data: bytes) -> bytes:
+        if len(data) > self._limit:
+            raise UpstreamError(f"an event is longer than {self._limit} bytes")
+        return data
 
     def _lines(self, chunk: bytes) -> Iterator[bytes]:
         chunk = self._without_mark(chunk)

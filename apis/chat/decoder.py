@@ -34,14 +34,41 @@ class Decoder(BaseDecoder):
 
     def feed(self, event: str, data: bytes) -> Iterable[ir.Event]:
         if self._state is State.DONE:
-            return
+            return ()
         if data.strip() == b"[DONE]":
-            yield from self.close()
-            return
+            return self.close()
         try:
-            yield from self._read(_parsed(data))
+            chunk = _parsed(data)
+        except StackError as error:
+            return self._fail(error)
+        more = self._more(chunk)
+        return self._guarded(chunk) if more is None else (more,)
+
+    def _guarded(self, chunk: Fields) -> Iterator[ir.Event]:
+        try:
+            yield from self._read(chunk)
         except StackError as error:
             yield from self._fail(error)
+
+    def _more(self, chunk: Fields) -> ir.Delta | None:
+        """A chunk that only goes on with what is being said: nearly all of them, so found fast."""
+        choices = chunk.get("choices")
+        if self._text is None or not isinstance(choices, list) or len(choices) != 1:
+            return None
+        choice = choices[0]
+        delta = choice.get("delta") if isinstance(choice, dict) else None
+        if not isinstance(delta, dict):
+            return None
+        kind, index = self._text
+        words = delta.get(_FIELDS.get(kind))
+        plain = chunk.keys() <= _CHUNK and choice.keys() <= _CHOICE and delta.keys() <= _DELTA[kind]
+        if not plain or not isinstance(words, str) or not words:
+            return None
+        if chunk.get("usage") or choice.get("index"):
+            return None
+        if choice.get("finish_reason") or choice.get("logprobs"):
+            return None
+        return ir.Delta(index, words)
 
     def close(self) -> Iterable[ir.Event]:
         if self._state is State.DONE:
@@ -119,6 +146,13 @@ class Decoder(BaseDecoder):
                 self._parts += 1
                 yield from self._end_text()
             yield event
+
+
+# What a chunk holds that only goes on with a text.
+_CHUNK = frozenset("id object created model choices usage system_fingerprint service_tier".split())
+_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
+_FIELDS = {ir.Text: "content", ir.Reasoning: "reasoning_content", ir.Refusal: "refusal"}
+_DELTA = {kind: frozenset({"role", field}) for kind, field in _FIELDS.items()}
 
 
 def _parsed(data: bytes) -> Fields:
