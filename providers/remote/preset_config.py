@@ -26,7 +26,7 @@ def config_of(preset: Preset) -> type[RemoteConfig]:
     return create_model(
         "RemoteConfig",
         __base__=RemoteConfig,
-        __validators__={"_of_host": model_validator(mode="before")(_of_host(preset))},
+        __validators__={"_of_host": model_validator(mode="before")(_of_host(preset))},  # type: ignore[dict-item]
         **fields,
     )
 
