@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ...core.canon import ir
 from ...core.canon.collect import play
 from ...core.canon.errors import StackError, UpstreamError
 from .. import openai
+from .details import Details, shown
 from .shapes import Fields, count, fields, number, objects, octets, text, word
 from .vocabulary import NAME, REASONS
 
@@ -32,19 +34,25 @@ def _response(document: object) -> ir.Response:
         raise UpstreamError("the upstream's answer has no choices")
     choice = choices[0]
     answer_id = text(document.get("id"), "id")
+    parts = tuple(_parts(choice, answer_id))
+    called = any(isinstance(part, ir.ToolCall) for part in parts)
     return ir.Response(
         answer_id,
         text(document.get("model"), "model"),
-        tuple(_parts(choice, answer_id)),
-        stop_of(choice),
+        parts,
+        settled(stop_of(choice), called),
         usage_of(document),
     )
 
 
 def _parts(choice: Fields, answer_id: str) -> Iterator[ir.Part]:
     message = fields(choice.get("message"), "message")
-    if thought := reasoning_of(message):
-        yield ir.Reasoning(thought)
+    pieces = objects(message.get("reasoning_details"), "reasoning_details")
+    details = Details()
+    details.feed(pieces)
+    thought, sealed = reasoning_of(message) or shown(pieces), details.take()
+    if thought or sealed is not None:
+        yield ir.Reasoning(thought, sealed=sealed)
     content = text(message.get("content"), "content")
     citations = tuple(
         citation_of(each) for each in objects(message.get("annotations"), "annotations")
@@ -103,6 +111,11 @@ def stop_of(choice: Fields) -> ir.Stop:
     if known == "end" and isinstance(sequence, str):
         return ir.Stop("stop_sequence", sequence, raw=reason)
     return ir.Stop(known, raw=reason)
+
+
+def settled(stop: ir.Stop, called: bool) -> ir.Stop:
+    """Some servers call an answer with calls finished, and not waiting for the results."""
+    return replace(stop, reason="tool_call") if called and stop.reason == "end" else stop
 
 
 def usage_of(document: Fields) -> ir.Usage | None:

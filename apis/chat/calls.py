@@ -36,6 +36,10 @@ class Calls:
         self._calls: list[_Call] = []
         self._current: dict[int, _Call] = {}
 
+    @property
+    def any(self) -> bool:
+        return bool(self._calls)
+
     def feed(self, delta: Fields, part: int) -> Iterator[ir.Event]:
         """What this piece makes known; calls that begin take the parts from `part` on."""
         call = self._find(delta)

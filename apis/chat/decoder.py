@@ -17,6 +17,7 @@ from ...core.canon.grammar import State
 from ...core.contract.api import Decoder as BaseDecoder
 from . import answer
 from .calls import Calls
+from .details import Details, shown
 from .shapes import Fields, fields, objects, text
 
 
@@ -29,6 +30,7 @@ class Decoder(BaseDecoder):
         self._parts = 0
         self._text: tuple[type[ir.Part], int] | None = None  # what is being said, and its part
         self._calls = Calls()
+        self._details = Details()
         self._stop: ir.Stop | None = None
         self._usage: ir.Usage | None = None
 
@@ -79,11 +81,12 @@ class Decoder(BaseDecoder):
         try:
             yield from self._end_text()
             yield from self._counted(self._calls.end(self._parts))
+            yield from self._sealed()
         except StackError as error:
             yield from self._fail(error)
             return
         self._state = State.DONE
-        yield ir.Finished(self._stop, self._usage)
+        yield ir.Finished(answer.settled(self._stop, self._calls.any), self._usage)
 
     def _fail(self, error: StackError) -> Iterator[ir.Event]:
         self._state = State.DONE
@@ -102,7 +105,7 @@ class Decoder(BaseDecoder):
 
     def _choice(self, choice: Fields) -> Iterator[ir.Event]:
         delta = fields(choice.get("delta"), "delta")
-        yield from self._append(ir.Reasoning(), answer.reasoning_of(delta))
+        yield from self._think(delta)
         tokens = answer.logprobs_of(choice)
         yield from self._append(ir.Text(""), text(delta.get("content"), "content"), tokens)
         yield from self._append(ir.Refusal(""), text(delta.get("refusal"), "refusal"))
@@ -113,6 +116,20 @@ class Decoder(BaseDecoder):
             yield from self._counted(self._calls.feed(call, self._parts))
         if choice.get("finish_reason"):
             self._stop = answer.stop_of(choice)
+
+    def _think(self, delta: Fields) -> Iterator[ir.Event]:
+        pieces = objects(delta.get("reasoning_details"), "reasoning_details")
+        if pieces:
+            self._details.feed(pieces)
+            if self._text is None and not self._calls.any and self._details.opaque:
+                yield from self._begin_text(ir.Reasoning())
+        yield from self._append(ir.Reasoning(), answer.reasoning_of(delta) or shown(pieces))
+
+    def _sealed(self) -> Iterator[ir.Event]:
+        """A seal that came behind everything else is a thought of its own."""
+        if (seal := self._details.take()) is not None:
+            yield ir.PartStarted(self._parts, ir.Reasoning(sealed=seal))
+            yield ir.PartEnded(self._parts)
 
     def _append(
         self, part: ir.Part, words: str, tokens: tuple[ir.TokenLogprob, ...] = ()
@@ -136,7 +153,9 @@ class Decoder(BaseDecoder):
 
     def _end_text(self) -> Iterator[ir.Event]:
         if self._text is not None:
-            ended, self._text = self._text[1], None
+            (kind, ended), self._text = self._text, None
+            if kind is ir.Reasoning and (seal := self._details.take()) is not None:
+                yield ir.PartAnnotated(ended, ir.Reasoning(sealed=seal))
             yield ir.PartEnded(ended)
 
     def _counted(self, events: Iterator[ir.Event]) -> Iterator[ir.Event]:

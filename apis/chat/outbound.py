@@ -13,6 +13,7 @@ from ...core.canon import ir
 from ...core.canon.errors import NotSupported
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger, foreign
+from . import details
 from .outbound_tools import tools
 from .vocabulary import NAME, call_name, given, own, remembered
 
@@ -107,6 +108,9 @@ def _assistant(turn: ir.Turn, losses: Ledger) -> Document:
 def _reason(part: ir.Reasoning, message: Document, losses: Ledger) -> None:
     field = remembered(part, "_field") or "reasoning_content"
     text = part.text or "\n\n".join(part.summary)
+    if field == "reasoning_details":
+        message[field] = [*message.get(field, ()), *details.written(part)]
+        return
     message[field] = message.get(field, "") + text
     if remembered(part, "_both"):
         message["reasoning"] = text

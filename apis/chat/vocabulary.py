@@ -40,6 +40,15 @@ REASONS: dict[str, ir.StopReason] = {
     "tool_calls": "tool_call",
     "function_call": "tool_call",
     "content_filter": "filter",
+    # Other servers' words for the same.
+    "eos": "end",
+    "eos_token": "end",
+    "end_turn": "end",
+    "stop_sequence": "stop_sequence",
+    "tool_use": "tool_call",
+    "max_tokens": "length",
+    "model_length": "context",
+    "sensitive": "filter",
 }
 
 

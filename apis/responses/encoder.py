@@ -44,6 +44,8 @@ class Encoder(api.Encoder):
         self._place = 0  # of the next part of the answer, shown or not
         self._output: list[Document] = []
         self._item: OpenItem | None = None
+        self._waiting: list[ir.Event] = []
+        self._cut = False  # the answer was cut short, and so may each of its last calls have been
 
     def feed(self, event: ir.Event, choice: int = 0) -> bytes:
         if self._state is State.DONE:
@@ -54,8 +56,27 @@ class Encoder(api.Encoder):
             events: tuple[ir.Event, ...] = ir.PartStarted(index, event), ir.PartEnded(index)
         else:
             events = (event,)
-        ordered = (e for each in events for e in self._sequencer.feed(each))
+        ordered = (e for each in events for e in self._in_order(each))
         return b"".join(frame for each in ordered for frame in self._on(each))
+
+    def _in_order(self, event: ir.Event) -> Iterator[ir.Event]:
+        """The events that may be shown now.
+
+        What follows the end of a part waits for the next event: parts that end together, right
+        before an answer that was cut short, may all have been cut.
+        """
+        ordered = list(self._sequencer.feed(event))
+        if isinstance(event, ir.Ping):
+            yield event
+        elif isinstance(event, ir.PartEnded):
+            self._waiting += ordered
+            if ordered and len(self._waiting) == len(ordered):
+                yield self._waiting.pop(0)
+        else:
+            released, self._waiting = [*self._waiting, *ordered], []
+            if isinstance(event, ir.Finished):
+                self._cut = OUTCOMES[event.stop.reason].item_status == "incomplete"
+            yield from released
 
     def _on(self, event: ir.Event) -> Iterator[bytes]:
         match event:
@@ -94,7 +115,8 @@ class Encoder(api.Encoder):
         return self._frame("response.in_progress", {"response": unfinished(self._base)})
 
     def _start(self, part: ir.Part) -> Iterator[bytes]:
-        yield from self._close("completed")
+        if self._item is not None:
+            yield from self._close(self._item.status(self._cut))
         visible = shown(part, self._place, self._losses)
         self._place += 1
         if visible is not None:

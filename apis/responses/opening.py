@@ -13,7 +13,15 @@ from ...core.canon import ir
 from ...core.canon.collect import annotate, complete
 from ...core.contract.api import Document
 from .content import encode_citation
-from .output import Shown, Status, View, write_content, write_item, write_logprobs
+from .output import (
+    Shown,
+    Status,
+    View,
+    status_of,
+    write_content,
+    write_item,
+    write_logprobs,
+)
 
 Event = tuple[str, Document]
 
@@ -43,6 +51,10 @@ class OpenItem:
         self._texts: list[str] = []  # the deltas that were not empty
         self._logprobs: list[ir.TokenLogprob] = []
         self._place: Document = {"item_id": view.item_id(part, index), "output_index": index}
+
+    def status(self, cut: bool) -> Status:
+        """The item's status where others follow it."""
+        return status_of(self._whole_part(), cut)
 
     def added(self) -> Iterator[Event]:
         document = write_item(self._bare(), self._index, "in_progress", self._view)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import orjson
+
 from ...core.canon import ir
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import Ledger
@@ -81,10 +83,25 @@ def write_items(parts: Sequence[ir.Part], view: View, last: Status) -> list[Docu
     """The whole output; `last` is the status of the last part, the only one that may be cut."""
     items: list[Document] = []
     for place, part in enumerate(parts):
-        status = last if place == len(parts) - 1 else "completed"
+        status = last if place == len(parts) - 1 else status_of(part, last == "incomplete")
         if (visible := shown(part, place, view.losses)) is not None:
             items.append(write_item(visible, len(items), status, view))
     return items
+
+
+def status_of(part: ir.Part, cut: bool) -> Status:
+    """The status of a part that others follow: in an answer that was cut, a call may be half."""
+    if not cut or not isinstance(part, ir.ToolCall) or part.kind != "function":
+        return "completed"
+    return "completed" if not part.arguments or _is_json(part.arguments) else "incomplete"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def write_item(part: Shown, index: int, status: Status, view: View) -> Document:

@@ -64,7 +64,7 @@ def _flowing(parts: Iterable[ir.Part]) -> Iterator[ir.Part]:
                 gap = "" if last.citations or part.citations else "\n\n"
                 cited = last.citations + part.citations
                 last = ir.Text(last.text + gap + part.text, cited, at=last.at)
-            case (ir.Reasoning(), ir.Reasoning()):
+            case (ir.Reasoning(sealed=None), ir.Reasoning(sealed=None)):
                 last = replace(last, text=f"{last.text}\n\n{part.text}")
             case _:
                 if last is not None:

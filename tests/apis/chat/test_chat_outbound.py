@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,22 @@ def test_what_a_message_cannot_hold_is_a_loss(part: ir.Part, message: Any, lost:
     body, losses = encode(part, role="assistant")
     assert body["messages"] == [message]
     assert losses == lost
+
+
+@pytest.mark.parametrize(
+    ("part", "pieces"),
+    [
+        (ir.Reasoning("Hm"), [{"type": "reasoning.text", "text": "Hm"}]),
+        (ir.Reasoning("Hm", sealed='[{"type": "x"}]'), [{"type": "x"}]),
+        (ir.Reasoning("Hm", sealed="foreign"), [{"type": "reasoning.text", "text": "Hm"}]),
+    ],
+)
+def test_a_thought_goes_back_in_the_pieces_that_it_came_in(
+    part: ir.Reasoning, pieces: list[Any]
+) -> None:
+    marked = replace(part, extra={"chat": {"_field": "reasoning_details"}})
+    body, _ = encode(marked, role="assistant")
+    assert body["messages"][0]["reasoning_details"] == pieces
 
 
 def test_a_tool_of_a_servers_own_is_a_loss_and_so_is_choosing_it() -> None:

@@ -145,6 +145,9 @@ def test_a_stream_that_is_cut_off_is_never_a_success(script: Script, data: st.Da
 def test_what_is_decoded_shows_as_the_same_document_again(script: Script) -> None:
     # An empty text beside calls is how many servers write none, and is read so.
     assume(all(ir.text_of((part,)) for part in script.response.parts if isinstance(part, ir.Text)))
+    # An answer with calls that is said to be finished is read as one that waits for them.
+    called = any(isinstance(part, ir.ToolCall) for part in script.response.parts)
+    assume(not called or script.response.stop.reason in ("tool_call", "length", "filter"))
     document = API.document(REQUEST, [script.response], context())
     answer = collect(API.events(document))
     assert API.document(REQUEST, [answer], context()) == document

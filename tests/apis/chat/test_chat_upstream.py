@@ -37,6 +37,7 @@ said = maybe(
     content=st.sampled_from(["", "x"]),
     reasoning=st.just("r"),
     reasoning_content=st.just("r"),
+    reasoning_details=st.just([{"type": "reasoning.text", "index": 0, "text": "r", "data": "d"}]),
     refusal=st.just("no"),
     tool_calls=st.lists(pieces_of_calls, max_size=2),
     annotations=st.just([{"type": "url_citation", "url_citation": {"url": "u"}}]),
@@ -255,6 +256,58 @@ def test_reasoning_in_both_spellings_at_once_is_read_once() -> None:
     message = {"reasoning": "Hm", "reasoning_content": "Hm", "content": "Hi"}
     document = {"choices": [{"message": message, "finish_reason": "stop"}]}
     assert collect(API.events(document)).parts == answer.parts
+
+
+SIGNED = [
+    {"type": "reasoning.text", "index": 0, "text": "H", "format": "x"},
+    {"type": "reasoning.text", "index": 0, "text": "m"},
+    {"type": "reasoning.text", "index": 0, "signature": "s"},
+]
+SEAL = '[{"type":"reasoning.text","index":0,"text":"Hm","format":"x","signature":"s"}]'
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_signed_details_of_reasoning_become_its_seal(beside: bool) -> None:
+    deltas = [{"reasoning_details": [piece]} for piece in SIGNED]
+    if beside:
+        deltas = [delta | {"reasoning": w} for delta, w in zip(deltas, ("H", "m", ""), strict=True)]
+    chunks = [chunk(delta) for delta in deltas]
+    answer = collect(read(*chunks, chunk({"content": "Hi"}, "stop")))
+    assert answer.parts == (ir.Reasoning("Hm", sealed=SEAL), ir.Text("Hi"))
+
+
+def test_details_that_anybody_can_read_need_no_seal() -> None:
+    piece = {"type": "reasoning.summary", "index": 0, "summary": "Hm"}
+    message = {"reasoning_details": [piece], "content": "Hi"}
+    document = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    streamed = read(chunk({"reasoning_details": [piece]}), chunk({"content": "Hi"}, "stop"))
+    expected = (ir.Reasoning("Hm"), ir.Text("Hi"))
+    assert collect(API.events(document)).parts == collect(streamed).parts == expected
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_encrypted_details_without_words_are_a_thought_too(first: bool) -> None:
+    piece = {"type": "reasoning.encrypted", "data": "xyz"}
+    thought, text = chunk({"reasoning_details": [piece]}), chunk({"content": "Hi"})
+    said = [thought, text] if first else [text, thought]
+    sealed = ir.Reasoning(sealed='[{"type":"reasoning.encrypted","data":"xyz"}]')
+    parts = (sealed, ir.Text("Hi")) if first else (ir.Text("Hi"), sealed)
+    assert collect(read(*said, chunk(finish="stop"))).parts == parts
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("eos", "end"), ("end_turn", "end"), ("max_tokens", "length"), ("model_length", "context")],
+)
+def test_other_servers_words_for_the_end_are_known(word: str, reason: str) -> None:
+    assert collect(read(chunk({"content": "a"}, word))).stop.reason == reason
+
+
+def test_an_answer_with_calls_that_is_called_finished_waits_for_their_results() -> None:
+    piece = {"id": "a", "function": {"name": "f", "arguments": "{}"}}
+    document = {"choices": [{"message": {"tool_calls": [piece]}, "finish_reason": "stop"}]}
+    streamed = collect(read(call(0, **piece), chunk(finish="stop")))
+    assert streamed.stop.reason == collect(API.events(document)).stop.reason == "tool_call"
 
 
 def test_usage_may_follow_the_finish_reason() -> None:

@@ -1,0 +1,65 @@
+"""`reasoning_details`: thoughts in typed pieces, some of which only their maker can read.
+
+OpenRouter sends them beside the plain text and wants them back unchanged. Where a piece is signed
+or encrypted the whole list becomes the seal of the thought, as JSON; else the text says it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import orjson
+
+from ...core.canon import ir
+from ...core.contract.api import Document
+from .shapes import Fields, text
+
+TEXTS = {"reasoning.text": "text", "reasoning.summary": "summary"}
+GROWING = (*TEXTS.values(), "data", "signature")
+
+
+class Details:
+    """The pieces of one thought, put together from the deltas of a stream."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[object, Document] = {}
+
+    def feed(self, deltas: Iterable[Fields]) -> None:
+        for delta in deltas:
+            key = delta.get("index", len(self._pieces)), delta.get("type")
+            piece = self._pieces.setdefault(key, {})
+            for name, value in delta.items():
+                before = piece.get(name)
+                grows = name in GROWING and isinstance(before, str) and isinstance(value, str)
+                if value is not None or name not in piece:
+                    piece[name] = before + value if grows else value
+
+    @property
+    def opaque(self) -> bool:
+        """Whether something has come that only its maker can read or vouch for."""
+        return any(piece.get("signature") or piece.get("data") for piece in self._pieces.values())
+
+    def take(self) -> str | None:
+        """The seal of what has come, which is then forgotten; None where none is needed."""
+        sealed = orjson.dumps(list(self._pieces.values())).decode() if self.opaque else None
+        self._pieces = {}
+        return sealed
+
+
+def shown(pieces: Sequence[Fields]) -> str:
+    """The text of some pieces, where the server does not send it beside them."""
+    fields = ((TEXTS.get(str(piece.get("type"))), piece) for piece in pieces)
+    return "".join(text(piece.get(name), name) for name, piece in fields if name is not None)
+
+
+def written(part: ir.Reasoning) -> list[Document]:
+    """The pieces that say a thought to an upstream: its own, or the text alone."""
+    if part.sealed is not None:
+        try:
+            pieces = orjson.loads(part.sealed)
+        except orjson.JSONDecodeError:
+            pieces = None
+        if isinstance(pieces, list):
+            return pieces
+    words = part.text or "\n\n".join(part.summary)
+    return [{"type": "reasoning.text", "text": words}] if words else []
