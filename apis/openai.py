@@ -14,6 +14,21 @@ from ..core.contract.provider import Model
 
 RETRY_AFTER_LIMIT = 60  # seconds: clients sleep as long as they are told to
 
+# Neither the client's identity nor its account: `openai-organization`, `openai-project`,
+# `x-stainless-*`; nor `idempotency-key`, since one call may become several here.
+REQUEST_HEADERS = frozenset({"openai-beta"})
+# Nor this server's account on the way back.
+RESPONSE_HEADERS = (
+    "x-request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    "x-ratelimit-*",
+    "openai-model",
+    "openai-processing-ms",
+    "openai-version",
+)
+
 TYPES = {
     "invalid_request": "invalid_request_error",
     "authentication": "invalid_request_error",

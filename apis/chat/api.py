@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from ...core.canon import ir
 from ...core.canon.errors import StackError
@@ -13,6 +13,7 @@ from ...core.contract.provider import Model, TokenCount
 from .. import openai
 from . import answer, decoder, errors, outbound, request, response
 from .encoder import Encoder
+from .relay import ChatRelay
 from .vocabulary import NAME
 
 
@@ -30,6 +31,9 @@ class Chat(Api):
         "stream stream_options store service_tier metadata user safety_identifier"
         " prompt_cache_key prompt_cache_retention".split()
     )
+    request_headers: ClassVar[frozenset[str]] = openai.REQUEST_HEADERS
+    response_headers: ClassVar[tuple[str, ...]] = openai.RESPONSE_HEADERS
+    opaque: ClassVar[Literal["signature", "sealed"] | None] = "sealed"
 
     def decode(self, document: object, operation: str = "create") -> ir.Request:
         return request.decode(document)
@@ -65,3 +69,6 @@ class Chat(Api):
 
     def decode_error(self, status: int, headers: Headers, body: bytes) -> StackError:
         return openai.decode_error(status, headers, body)
+
+    def relay(self) -> ChatRelay:
+        return ChatRelay()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from ...core.canon import ir
 from ...core.canon.errors import StackError
@@ -14,6 +14,7 @@ from . import errors, outbound, request, response
 from .decoder import MessagesDecoder, events
 from .encoder import MessagesEncoder
 from .listing import entry, listing
+from .relay import MessagesRelay
 from .vocabulary import NAME
 
 
@@ -32,6 +33,22 @@ class Messages(Api):
         "stream metadata service_tier inference_geo diagnostics betas billing_policy"
         " user_profile_id workspace_id".split()
     )
+    # Not the client's identity: `x-app`, `x-claude-code-session-id`, `x-stainless-*`, and the
+    # workspace and the profile that belong to its own account.
+    request_headers: ClassVar[frozenset[str]] = frozenset({"anthropic-version", "anthropic-beta"})
+    # Not this server's identity: `anthropic-organization-id`, `anthropic-workspace-id`.
+    response_headers: ClassVar[tuple[str, ...]] = (
+        "request-id",
+        "x-request-id",
+        "retry-after",
+        "retry-after-ms",
+        "x-should-retry",
+        "anthropic-ratelimit-*",
+        "anthropic-priority-*",
+        "anthropic-fast-*",
+        "x-ratelimit-*",
+    )
+    opaque: ClassVar[Literal["signature", "sealed"] | None] = "signature"
 
     def claims(self, headers: Headers) -> bool:
         return "anthropic-version" in headers
@@ -71,3 +88,6 @@ class Messages(Api):
 
     def decode_error(self, status: int, headers: Headers, body: bytes) -> StackError:
         return errors.decode_error(status, headers, body)
+
+    def relay(self) -> MessagesRelay:
+        return MessagesRelay()

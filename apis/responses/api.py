@@ -14,6 +14,7 @@ from .. import openai
 from . import errors, extras
 from .decoder import Decoder
 from .encoder import Encoder
+from .relay import ResponsesRelay
 from .request import decode, encode
 from .response import document
 
@@ -23,6 +24,18 @@ HANDLED = """
     prompt_cache_key prompt_cache_options prompt_cache_retention safety_identifier service_tier
     store stream_options truncation
 """
+
+# What Codex and its server agree on: features, a form of the body, and a turn's route. Not who asks
+# and where: `x-codex-turn-metadata` and `x-codex-window-id`, `session-id`, `thread-id`,
+# `originator`; nor what is left of this server's own plan (`x-codex-primary-*`).
+CODEX_REQUEST_HEADERS = frozenset(
+    {
+        "x-codex-beta-features",
+        "x-codex-turn-state",
+        "x-openai-internal-codex-responses-lite",
+    }
+)
+CODEX_RESPONSE_HEADERS = ("x-codex-turn-state", "x-reasoning-included")
 
 
 class Responses(api.Api):
@@ -35,6 +48,9 @@ class Responses(api.Api):
         Operation("model", "model", "GET", "/v1/models/{id}"),
     )
     handles = frozenset(HANDLED.split())
+    request_headers = openai.REQUEST_HEADERS | CODEX_REQUEST_HEADERS
+    response_headers = openai.RESPONSE_HEADERS + CODEX_RESPONSE_HEADERS
+    opaque = "sealed"
 
     def decode(self, document: object, operation: str = "create") -> ir.Request:
         return decode(document, operation)
@@ -71,3 +87,6 @@ class Responses(api.Api):
 
     def model(self, model: Model) -> Document:
         return openai.entry(model)
+
+    def relay(self) -> ResponsesRelay:
+        return ResponsesRelay()

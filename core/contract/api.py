@@ -92,19 +92,26 @@ class Decoder(ABC):
 
 
 class Relay(ABC):
-    """Watches an answer stream that passes through untouched, and can end it properly.
+    """Watches an answer stream that passes through unchanged, and can end it properly.
 
-    `feed` sees every chunk and changes none. `ended` tells that a terminal has passed (success or
-    the protocol's own error), `between` that the last byte ended an event, so that a sign of life
-    may be put in. `failure` is what to append where the upstream broke off: it closes a half-sent
-    event and says what happened in the form that this protocol's clients recognise.
+    `feed` takes a chunk and gives the bytes that may go on to the client: all up to the end of the
+    last whole event. Half an event is held until the rest of it comes, since clients cannot read
+    one, and nothing could be put behind it. `rest` is what is held at the end; it belongs to the
+    stream where that has `ended`: a terminal has passed (success or the protocol's own error).
+
+    `failure` is what to append where the upstream broke off, in place of the rest: it says what
+    happened in the form that this protocol's clients recognise. `ping` is a sign of life that may
+    be put in at any time.
     """
 
     ended: bool = False
-    between: bool = True
 
     @abstractmethod
-    def feed(self, chunk: bytes) -> None: ...
+    def feed(self, chunk: bytes) -> bytes:
+        """Raises `UpstreamError` for an event that is too long to be one."""
+
+    @abstractmethod
+    def rest(self) -> bytes: ...
 
     @abstractmethod
     def ping(self) -> bytes: ...

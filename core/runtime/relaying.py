@@ -95,20 +95,30 @@ class Relayed:
         while not self._over:
             chunk, self._first = self._first, b""
             if chunk or (chunk := await self._pipe.take(self._keep_alive)):
-                self._relay.feed(chunk)
-                return chunk
-            if self._pipe.ended or self._relay.ended:
-                break
-            if self._relay.between:
+                if events := self._fed(chunk):
+                    return events
+            elif self._pipe.ended or self._relay.ended:
+                self._over = True
+                if last := self._last():
+                    return last
+            else:
                 return self._relay.ping()
-        if self._over or self._relay.ended:
-            raise StopAsyncIteration
-        self._over = True
-        return self._broken()
+        raise StopAsyncIteration
 
-    def _broken(self) -> bytes:
+    def _fed(self, chunk: bytes) -> bytes:
+        try:
+            return self._relay.feed(chunk)
+        except StackError as error:
+            self._over = True
+            return self._broken(error)
+
+    def _last(self) -> bytes:
+        if self._relay.ended:
+            return self._relay.rest()
         message = "the upstream's stream ended before its answer did"
-        error = self._pipe.failure or UpstreamError(message)
+        return self._broken(self._pipe.failure or UpstreamError(message))
+
+    def _broken(self, error: StackError) -> bytes:
         logger.warning("%s: %s", self._request_id, error.message)
         return self._relay.failure(error, self._request_id)
 

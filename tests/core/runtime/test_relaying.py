@@ -16,12 +16,17 @@ class Lines(Relay):
     """A protocol of lines that ends with `end`."""
 
     def __init__(self) -> None:
-        self.seen = b""
+        self.held = b""
 
-    def feed(self, chunk: bytes) -> None:
-        self.seen += chunk
-        self.ended = b"end\n" in self.seen
-        self.between = self.seen.endswith(b"\n")
+    def feed(self, chunk: bytes) -> bytes:
+        if b"\0" in chunk:
+            raise UpstreamError("no line can be so long")
+        whole, end, self.held = (self.held + chunk).rpartition(b"\n")
+        self.ended = self.ended or b"end\n" in whole + end
+        return whole + end
+
+    def rest(self) -> bytes:
+        return self.held
 
     def ping(self) -> bytes:
         return b"ping\n"
@@ -69,19 +74,40 @@ async def test_what_arrived_together_leaves_together_and_unchanged() -> None:
     assert source.closed
 
 
-async def test_a_pause_is_bridged_between_events_and_never_within_one() -> None:
+async def test_a_pause_is_bridged_even_within_an_event_since_half_of_one_is_held() -> None:
     source = Source()
     stream = relayed(source, keep_alive=0.001)
     assert await anext(stream) == b"ping\n"
     source.say(b"half an ")
-    assert await anext(stream) == b"half an "
-    waiting = asyncio.ensure_future(anext(stream))
-    await asyncio.sleep(0.02)
-    assert not waiting.done()
-    source.say(b"event\n")
-    assert await waiting == b"event\n"
     assert await anext(stream) == b"ping\n"
+    source.say(b"event\n")
+    while (chunk := await anext(stream)) == b"ping\n":
+        pass
+    assert chunk == b"half an event\n"
     await stream.aclose()
+
+
+async def test_half_an_event_is_not_shown_where_the_stream_breaks_off() -> None:
+    source = Source()
+    stream = relayed(source)
+    source.say(b"one\nhalf", UpstreamError("cut"))
+    assert b"".join(await everything(stream)) == b"one\nfailed cut req_1\n"
+
+
+async def test_what_is_left_after_the_terminal_is_passed_on() -> None:
+    source = Source()
+    stream = relayed(source)
+    source.say(b"end\nhalf", None)
+    assert b"".join(await everything(stream)) == b"end\nhalf"
+
+
+async def test_what_cannot_be_an_event_breaks_the_stream_off() -> None:
+    source = Source()
+    stream = relayed(source)
+    source.say(b"one\n")
+    assert await anext(stream) == b"one\n"
+    source.say(b"\0")
+    assert await everything(stream) == [b"failed no line can be so long req_1\n"]
 
 
 async def test_a_stream_that_breaks_off_ends_with_the_reason() -> None:
