@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 from ..canon import ir
 
@@ -70,25 +70,48 @@ class Foreign:
     node: ir.Node
 
 
-def foreign(value: object, api: str | None = None, at: str = "") -> Iterator[Foreign]:
+def foreign(value: object, api: str | None = None, at: str = "") -> list[Foreign]:
     """The fields of all nodes inside a value that no API but their owner's can write.
 
     Those of `api` itself are left out. Nulls ask for nothing, and keys that begin with an
     underscore only remember a spelling. The fields of a server tool are lost with the tool.
     """
+    found: list[Foreign] = []
+    _collect(value, api, at, found)
+    return found
+
+
+def _collect(value: object, api: str | None, at: str, found: list[Foreign]) -> None:
     if isinstance(value, tuple):
         for item in value:
-            yield from foreign(item, api, at)
+            _collect(item, api, at, found)
     if not isinstance(value, ir.Node) or (isinstance(value, ir.Tool) and value.kind == "server"):
         return
     at = value.at or at
-    for owner, kept in (value.extra or {}).items():
+    for owner, kept in value.extra.items() if value.extra else ():
         for name, content in kept.items() if owner != api else ():
             if content is not None and not name.startswith("_"):
-                yield Foreign(f"{at}.{name}" if at else name, owner, name, value)
-    for each in fields(value):
-        if each.name not in ("extra", "at"):
-            yield from foreign(getattr(value, each.name), api, at)
+                found.append(Foreign(f"{at}.{name}" if at else name, owner, name, value))
+    for name in _fields_of(type(value)):
+        if child := getattr(value, name):
+            _collect(child, api, at, found)
+
+
+def _fields_of(cls: type[ir.Node]) -> tuple[str, ...]:
+    """The fields of a node that can hold other nodes."""
+    if cls not in _INNER:
+        hints = get_type_hints(cls)
+        _INNER[cls] = tuple(each.name for each in fields(cls) if _holds_nodes(hints[each.name]))
+    return _INNER[cls]
+
+
+_INNER: dict[type[ir.Node], tuple[str, ...]] = {}
+
+
+def _holds_nodes(hint: Any) -> bool:
+    if isinstance(hint, type) and issubclass(hint, ir.Node):
+        return True
+    return any(map(_holds_nodes, get_args(hint)))
 
 
 def fidelity(losses: Iterable[Loss], limit: int = HEADER_LIMIT) -> str:
