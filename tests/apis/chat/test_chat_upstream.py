@@ -268,7 +268,7 @@ SEAL = '[{"type":"reasoning.text","index":0,"text":"Hm","format":"x","signature"
 
 @pytest.mark.parametrize("beside", [True, False])
 def test_signed_details_of_reasoning_become_its_seal(beside: bool) -> None:
-    deltas = [{"reasoning_details": [piece]} for piece in SIGNED]
+    deltas: list[Any] = [{"reasoning_details": [piece]} for piece in SIGNED]
     if beside:
         deltas = [delta | {"reasoning": w} for delta, w in zip(deltas, ("H", "m", ""), strict=True)]
     chunks = [chunk(delta) for delta in deltas]

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import responses_cases as cases
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from openai import omit
 from openai.lib.streaming.responses._responses import ResponseStreamState
@@ -15,6 +15,8 @@ from pydantic import TypeAdapter
 from responses_cases import API
 from strategies import Script, chunks, scripts, words
 
+from polystack.apis.responses.output import status_of
+from polystack.apis.responses.response import OUTCOMES
 from polystack.apis.sse import Parser
 from polystack.core.canon import ir
 from polystack.core.canon.collect import collect
@@ -101,6 +103,10 @@ def test_deltas_join_to_the_whole(request: dict[str, Any], script: Script) -> No
 def test_a_stream_ends_with_the_answer_that_is_not_streamed(
     request: dict[str, Any], script: Script
 ) -> None:
+    # Of a malformed call in an answer that was cut, only the stream knows whether it had ended.
+    calls = [part for part in script.response.parts if isinstance(part, ir.ToolCall)]
+    cut = OUTCOMES[script.response.stop.reason].status == "incomplete"
+    assume(not cut or all(status_of(call, cut=True) == "completed" for call in calls))
     context = cases.context()
     stream = cases.encode(request, list(script.events))
     whole = API.document(API.decode(request), [collect(script.events)], context)
