@@ -63,13 +63,16 @@ class Parser:
         return bool(self._mark or self._length or self._data)
 
     def feed(self, chunk: bytes) -> Iterator[SSEvent]:
-        if self._fresh and b"\r" not in chunk:
+        if self._fresh and len(chunk) <= self._limit and b"\r" not in chunk:
             # Nearly every chunk: whole events with LF, each a line of data with or without a name.
             *blocks, chunk = chunk.split(b"\n\n")
             for block in blocks:
-                name, _, data = block.rpartition(b"\n")
-                if data[:6] == b"data: " and (not name or _NAMED(name)):
-                    yield SSEvent(self._bounded(data[6:]), name[7:].decode())
+                if block[:6] == b"data: " and b"\n" not in block:
+                    yield SSEvent(block[6:])
+                    continue
+                name, _, data = block.partition(b"\n")
+                if data[:6] == b"data: " and b"\n" not in data and _NAMED(name):
+                    yield SSEvent(data[6:], name[7:].decode())
                 else:
                     yield from self._slowly(block + b"\n\n")
         if chunk:
@@ -90,11 +93,6 @@ class Parser:
                 self._data, self._event, self._size = [], "", 0
             else:
                 self._field(line)
-
-    def _bounded(self, data: bytes) -> bytes:
-        if len(data) > self._limit:
-            raise UpstreamError(f"an event is longer than {self._limit} bytes")
-        return data
 
     def _lines(self, chunk: bytes) -> Iterator[bytes]:
         chunk = self._without_mark(chunk)
