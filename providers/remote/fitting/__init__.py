@@ -49,8 +49,8 @@ def fit(request: ir.Request, upstream: str, traits: Traits, provider: str) -> Fi
     names = Names(request.tools, case, wrapped=tools.wraps_custom(case))
     request = fields.carried(request, case)
     request = system.placed(system.without_billing(request, case), case)
-    shown = contents.shown(thoughts.replayed(request.turns, case), case)
-    turns = tools.called(exchange.ordered(shown, case), names, case)
+    turns = exchange.ordered(thoughts.replayed(request.turns, case), case)
+    turns = tools.called(contents.shown(turns, case), names, case)
     request = tools.offered(replace(request, turns=_arranged(turns, case)), names, case)
     request = options.set_(thinking.asked(request, case), case)
     if case.api == "chat":

@@ -40,12 +40,11 @@ IN_RESULTS = {"messages": ("image", "document"), "responses": ("image", "documen
 
 
 def shown(turns: Iterable[ir.Turn], case: Case) -> Iterator[ir.Turn]:
-    """The turns with parts that the upstream takes; what is empty of itself is left out."""
+    """The turns with the parts that the upstream takes; empty texts are left out."""
     for turn in turns:
-        parts = tuple(_parts(turn.parts, case))
         if turn.name is not None and case.api != "chat":
             case.losses.dropped(f"{place(turn, 'messages')}.name", "no names of speakers here")
-        yield replace(turn, parts=parts)
+        yield replace(turn, parts=tuple(_parts(turn.parts, case)))
 
 
 def _parts(parts: Iterable[ir.Part], case: Case) -> Iterator[ir.Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ....core.canon import ir
@@ -24,7 +24,7 @@ def offered(request: ir.Request, names: Names, case: Case) -> ir.Request:
     return replace(request, tools=tools, tool_choice=_choice(request, tools, names, case))
 
 
-def called(turns: tuple[ir.Turn, ...], names: Names, case: Case) -> tuple[ir.Turn, ...]:
+def called(turns: Iterable[ir.Turn], names: Names, case: Case) -> tuple[ir.Turn, ...]:
     """The turns with their calls in the names and the form that the tools are offered in."""
     return tuple(_with_calls(turn, names, case) for turn in turns)
 

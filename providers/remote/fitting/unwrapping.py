@@ -59,13 +59,13 @@ class Unwrapping:
     def _seek(self) -> None:
         """Step over the members in front of the wanted one, as far as they have come."""
         if self._member == 0:
-            self._member = self._blank(0)
-            if self._member == len(self._kept):
+            at = self._blank(0)
+            if at == len(self._kept):
                 return
-            if self._kept[self._member] != "{":
+            if self._kept[at] != "{":
                 self._state = State.RAW
                 return
-            self._member += 1
+            self._member = at + 1
         while self._state is State.SEEKING and self._step():
             pass
 
