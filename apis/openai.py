@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from ..core.canon import errors
 from ..core.contract.api import Document, Headers, Rendered
 from ..core.contract.provider import Model
-
-RETRY_AFTER_LIMIT = 60  # seconds: clients sleep as long as they are told to
+from .complaints import complaint, overflow, overflows, retry_after, unwrapped, waiting, words_of
 
 # Neither the client's identity nor its account: `openai-organization`, `openai-project`,
 # `x-stainless-*`; nor `idempotency-key`, since one call may become several here.
@@ -48,18 +44,16 @@ TYPES = {
 def encode_error(error: errors.StackError, request_id: str, prompt: str | None = None) -> Rendered:
     """The answer to a call that failed before its first byte; `prompt` is the prompt's field."""
     headers = {"content-type": "application/json", "x-request-id": request_id}
-    if error.retry_after is not None:
-        seconds = min(max(math.ceil(error.retry_after), 0), RETRY_AFTER_LIMIT)
-        headers["retry-after"] = str(seconds)
+    headers |= waiting(error.retry_after, error.retried)
     return Rendered(error.status, headers, {"error": error_body(error, prompt)})
 
 
 def error_body(error: errors.StackError, prompt: str | None = None) -> Document:
-    overflow = isinstance(error, errors.ContextOverflow)
+    too_long = error.code == errors.ContextOverflow.code
     return {
         "message": error.message,
         "type": TYPES[error.kind],
-        "param": error.param or (prompt if overflow else None),
+        "param": error.param or (prompt if too_long else None),
         "code": error.code,
     }
 
@@ -102,6 +96,7 @@ STATUSES: dict[int, type[errors.StackError]] = {
     429: errors.RateLimited,
     503: errors.Overloaded,
     504: errors.UpstreamTimeout,
+    524: errors.UpstreamTimeout,
     529: errors.Overloaded,
 }
 CODES: dict[str, type[errors.StackError]] = {
@@ -111,75 +106,58 @@ CODES: dict[str, type[errors.StackError]] = {
     "model_not_found": errors.UnknownModel,
     "invalid_prompt": errors.InvalidRequest,
 }
-
-ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", re.I)
-SECRET = re.compile(r"\b(?:sk|pk|rk|gsk|key|xai|hf)[-_][\w*.-]{6,}|\bBearer\s+\S+", re.I)
-OVERFLOW = re.compile(r"(\d{3,})\D+?(\d{3,})")
-MESSAGE_LIMIT = 500  # characters of an upstream's own words
+REFUSED = (401, 402, 403)  # this server's key, or its account
+_NO_MODEL = re.compile(r"\bmodel\b.*(?:not found|not exist|no such)", re.IGNORECASE)
 
 
 def decode_error(status: int, headers: Headers, body: bytes) -> errors.StackError:
     """An upstream's answer that is no answer; its addresses and secrets are cut out."""
-    if status in (401, 403):
-        return errors.UpstreamError(f"the upstream refused this server's credentials ({status})")
-    fault = _fault(body)
-    kind = STATUSES.get(status, errors.UpstreamError)
-    if status == 404 and fault.get("code") == "model_not_found":
-        kind = errors.UnknownModel
-    message = _message(fault) or f"the upstream answered with status {status}"
-    return _build(kind, message, fault, _retry_after(headers))
+    fault = complaint(body)
+    words = words_of(fault) or f"the upstream answered with status {status}"
+    return _made(STATUSES.get(status, errors.UpstreamError), status, words, fault, headers)
 
 
 def decode_failure(fault: object) -> errors.StackError:
     """The error object of an answer that had begun, bare or in its envelope."""
-    words: Document = fault if isinstance(fault, dict) else {}
-    if isinstance(words.get("error"), dict):
-        words = words["error"]
-    kind = CODES.get(str(words.get("code")), errors.UpstreamError)
-    return _build(kind, _message(words) or "the upstream failed without a reason", words, None)
-
-
-def _build(
-    kind: type[errors.StackError], message: str, fault: Document, retry_after: float | None
-) -> errors.StackError:
-    code, param = fault.get("code"), fault.get("param")
-    if code == errors.ContextOverflow.code:
-        if numbers := OVERFLOW.search(message):
-            pair = sorted((int(numbers[1]), int(numbers[2])))
-            return errors.ContextOverflow(pair[1], pair[0])
-        kind = errors.InvalidRequest
-    return kind(
-        message,
-        param=param if isinstance(param, str) else None,
-        code=code if isinstance(code, str) else None,
-        retry_after=retry_after,
+    fields = unwrapped(fault)
+    words = words_of(fields) or "the upstream failed without a reason"
+    code = str(fields.get("code"))
+    status = int(code) if code.isdecimal() and len(code) == 3 else 0
+    return _made(
+        CODES.get(code) or STATUSES.get(status, errors.UpstreamError), status, words, fields
     )
 
 
-def _fault(body: bytes) -> Document:
-    try:
-        document: Any = json.loads(body)
-    except ValueError:
-        return {}
-    document = document if isinstance(document, dict) else {}
-    fault = document.get("error", document)
-    return fault if isinstance(fault, dict) else {"message": fault}
+def _made(
+    kind: type[errors.StackError],
+    status: int,
+    words: str,
+    fault: Document,
+    headers: Headers | None = None,
+) -> errors.StackError:
+    if status in REFUSED:
+        return errors.UpstreamError(f"the upstream refused this server's credentials ({status})")
+    if too_long := overflow(fault, words):
+        return too_long
+    code, param = fault.get("code"), fault.get("param")
+    if overflows(fault, words):
+        kind, code = errors.InvalidRequest, errors.ContextOverflow.code
+    elif kind is errors.NotFound and (code == "model_not_found" or _NO_MODEL.search(words)):
+        kind, code = errors.UnknownModel, None
+    return kind(
+        words,
+        param=param if isinstance(param, str) else None,
+        code=code if isinstance(code, str) and not code.isdecimal() else None,
+        retry_after=retry_after(headers),
+    )
 
 
-def _message(fault: Document) -> str:
-    words = fault.get("message") or fault.get("detail") or ""
-    if not isinstance(words, str):
-        return ""
-    words = SECRET.sub("[secret]", ADDRESS.sub("[address]", words))
-    return words[:MESSAGE_LIMIT]
-
-
-def _retry_after(headers: Headers) -> float | None:
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * unit
-        except (KeyError, ValueError):
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    return None
+def fault(document: object, mark: str) -> errors.StackError | None:
+    """What a whole answer under a 2xx says of a failure; `mark` is the field that an answer has."""
+    if not isinstance(document, dict):
+        return errors.UpstreamError("the upstream's answer made no sense: it is no JSON object")
+    if document.get("object") == "error" or (document.get("error") and not document.get(mark)):
+        return decode_failure(document)
+    if mark in document or "input_tokens" in document:  # which is all that a count of tokens has
+        return None
+    return errors.UpstreamError(f"the upstream's answer made no sense: it has no {mark}")

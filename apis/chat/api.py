@@ -72,3 +72,6 @@ class Chat(Api):
 
     def relay(self) -> ChatRelay:
         return ChatRelay()
+
+    def fault(self, document: object) -> StackError | None:
+        return openai.fault(document, "choices")

@@ -91,3 +91,6 @@ class Messages(Api):
 
     def relay(self) -> MessagesRelay:
         return MessagesRelay()
+
+    def fault(self, document: object) -> StackError | None:
+        return errors.fault(document)

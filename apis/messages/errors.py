@@ -6,13 +6,10 @@ The types are those of the official SDK's `types/shared`; 409 and 413 are Anthro
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Callable
 from typing import Any
 
 from ...core.canon.errors import (
+    Conflict,
     ContextOverflow,
     InvalidRequest,
     NotFound,
@@ -24,10 +21,8 @@ from ...core.canon.errors import (
     UpstreamTimeout,
 )
 from ...core.contract.api import Document, Headers, Rendered
+from ..complaints import complaint, overflow, overflows, retry_after, unwrapped, waiting, words_of
 from .request import THREADS
-
-# The SDK sleeps for as long as it is told to.
-RETRY_AFTER_LIMIT = 60
 
 _TYPES = {
     "invalid_request": "invalid_request_error",
@@ -46,109 +41,97 @@ _TYPES = {
 _OVERLOADED = 529
 
 
+# Claude Code looks for these words, and shows the numbers that follow them in `ContextOverflow`.
+_TOO_LONG = "prompt is too long"
+
+
 def envelope(error: StackError, request_id: str) -> Document:
-    fields: dict[str, Any] = {"type": _TYPES[error.kind], "message": error.message}
+    message = error.message
+    if error.code == ContextOverflow.code and _TOO_LONG not in message:
+        message = f"{_TOO_LONG}: {message}"
+    fields: dict[str, Any] = {"type": _TYPES[error.kind], "message": message}
     if error.code == THREADS:
         fields["details"] = {"error_code": THREADS, "unsupported": [error.param]}
     return {"type": "error", "error": fields, "request_id": request_id}
 
 
 def encode_error(error: StackError, request_id: str) -> Rendered:
-    headers = {"request-id": request_id}
-    if error.retry_after is not None:
-        seconds = min(RETRY_AFTER_LIMIT, max(0, math.ceil(error.retry_after)))
-        headers["retry-after"] = str(seconds)
+    headers = {"request-id": request_id} | waiting(error.retry_after, error.retried)
     status = _OVERLOADED if error.kind == "overloaded" else error.status
     return Rendered(status, headers, envelope(error, request_id))
 
 
 # An upstream's -----------------------------------------------------------------------------------
 
-_OVERFLOW = re.compile(r"prompt is too long: (\d+) tokens > (\d+) maximum")
-_SECRETS = re.compile(
-    r"\b\w*(?:sk|key)[-_][\w-]{6,}|\bbearer\s+\S+|\bhttps?://\S+|\b\d+(?:\.\d+){3}(?::\d+)?\b",
-    re.IGNORECASE,
-)
-
-Maker = Callable[..., StackError]
-
-_BY_TYPE: dict[str, Maker] = {
+_BY_TYPE: dict[str, type[StackError]] = {
     "invalid_request_error": InvalidRequest,
     "not_found_error": NotFound,
+    "conflict_error": Conflict,
     "request_too_large": TooLarge,
     "rate_limit_error": RateLimited,
     "overloaded_error": Overloaded,
     "timeout_error": UpstreamTimeout,
     "gateway_timeout_error": UpstreamTimeout,
 }
-_BY_STATUS: dict[int, Maker] = {
+_BY_STATUS: dict[int, type[StackError]] = {
     400: InvalidRequest,
     404: NotFound,
     408: UpstreamTimeout,
+    409: Conflict,
     413: TooLarge,
     422: InvalidRequest,
     429: RateLimited,
     503: Overloaded,
     504: UpstreamTimeout,
+    524: UpstreamTimeout,
     529: Overloaded,
 }
 _REFUSED = (401, 402, 403)
+_REFUSED_TYPES = ("authentication_error", "billing_error", "permission_error")
 
 
 def decode_error(status: int, headers: Headers, body: bytes) -> StackError:
-    """What an upstream's status and body mean for our client.
-
-    That the upstream refuses *our* key is no fault of the client's, and what it says about it may
-    name the key.
-    """
+    """What an upstream's status and body mean for our client."""
     if status in _REFUSED:
-        return UpstreamError(f"the upstream refused this server's credentials (status {status})")
-    make = _BY_STATUS.get(status, UpstreamError)
-    return _made(make, _message(body) or f"the upstream answered {status}", _retry_after(headers))
+        return _refused(f"status {status}")
+    fields = complaint(body)
+    words = words_of(fields) or f"the upstream answered {status}"
+    return _made(_BY_STATUS.get(status, UpstreamError), words, fields, headers)
 
 
-def error_of(fields: object) -> StackError:
-    """The `error` object of an event in mid-stream."""
-    if not isinstance(fields, dict):
-        return UpstreamError("the upstream failed and did not say why")
-    message = fields.get("message")
-    make = _BY_TYPE.get(str(fields.get("type")), UpstreamError)
-    return _made(make, _redacted(message) if isinstance(message, str) else "the upstream failed")
+def error_of(fault: object) -> StackError:
+    """The error of an answer that had begun, bare or in its envelope."""
+    fields = unwrapped(fault)
+    kind = str(fields.get("type"))
+    if kind in _REFUSED_TYPES:
+        return _refused(kind)
+    words = words_of(fields) or "the upstream failed and did not say why"
+    return _made(_BY_TYPE.get(kind, UpstreamError), words, fields)
 
 
-def _made(make: Maker, message: str, retry_after: float | None = None) -> StackError:
-    overflow = _OVERFLOW.search(message)
-    if overflow:
-        return ContextOverflow(int(overflow[1]), int(overflow[2]))
-    return make(message, retry_after=retry_after)
-
-
-def _message(body: bytes) -> str | None:
-    """The upstream's own words, in any of the envelopes that are in use."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return None
+def fault(document: object) -> StackError | None:
+    """What a whole answer under a 2xx says of a failure, if that is what it is."""
     match document:
-        case {"error": {"message": str(message)}} | {"message": str(message)}:
-            return _redacted(message)
-        case {"error": str(message)} | {"detail": str(message)}:
-            return _redacted(message)
-        case _:
+        case {"type": "error"} | {"object": "error"}:
+            return error_of(document)
+        case {"content": _} | {"input_tokens": _}:  # which is all that a count of tokens has
             return None
+        case {"error": words} if words:
+            return error_of(document)
+        case _:
+            return UpstreamError("the upstream's answer made no sense: it has no content")
 
 
-def _redacted(message: str) -> str:
-    return _SECRETS.sub("[redacted]", message)[:2000]
+def _refused(how: str) -> StackError:
+    """The upstream refuses *our* key: no fault of the client's, and its words may name the key."""
+    return UpstreamError(f"the upstream refused this server's credentials ({how})")
 
 
-def _retry_after(headers: Headers) -> float | None:
-    """In seconds; a date needs a clock to be read, and there is none here."""
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) / unit
-        except (KeyError, ValueError):
-            continue
-        if math.isfinite(seconds) and seconds >= 0:
-            return seconds
-    return None
+def _made(
+    make: type[StackError], words: str, fields: Document, headers: Headers | None = None
+) -> StackError:
+    if too_long := overflow(fields, words):
+        return too_long
+    if overflows(fields, words):
+        return InvalidRequest(words, code=ContextOverflow.code)
+    return make(words, retry_after=retry_after(headers))

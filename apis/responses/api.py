@@ -90,3 +90,8 @@ class Responses(api.Api):
 
     def relay(self) -> ResponsesRelay:
         return ResponsesRelay()
+
+    def fault(self, document: object) -> StackError | None:
+        if isinstance(document, dict) and document.get("object") == "response":
+            return None  # one that failed says so itself, and the SDK shows it
+        return openai.fault(document, "output")

@@ -18,8 +18,8 @@ def failure(error: errors.StackError) -> Document:
     match error:
         case errors.RateLimited():
             code = "rate_limit_exceeded"
-        case errors.ContextOverflow():
-            code = "context_length_exceeded"
+        case errors.StackError(code=errors.ContextOverflow.code):
+            code = errors.ContextOverflow.code
         case errors.InvalidRequest():
             code = "invalid_prompt"
         case _:
