@@ -31,7 +31,9 @@ def fitted(
 ) -> tuple[Fitted, dict[str, str]]:
     turns = (ir.Turn("assistant", (*parts, ir.Text("Hi"))),)
     result = fit(ir.Request("m", turns, origin=origin), upstream, Traits(**traits), "up")
-    verdicts = {each.path: each.verdict for each in result.losses if each.path != "max_tokens"}
+    verdicts: dict[str, str] = {
+        each.path: each.verdict for each in result.losses if each.path != "max_tokens"
+    }
     return result, verdicts
 
 
