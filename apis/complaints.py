@@ -13,11 +13,36 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ..core.canon.errors import ContextOverflow
+from ..core.canon.errors import (
+    Conflict,
+    ContextOverflow,
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    RateLimited,
+    StackError,
+    TooLarge,
+    UpstreamTimeout,
+)
 from ..core.contract.api import Document, Headers
 
 WORDS_LIMIT = 1000  # characters of an upstream's own words
 WAIT_LIMIT = 60  # seconds: clients sleep as long as they are told to
+
+STATUSES: dict[int, type[StackError]] = {  # of an upstream; any other is an `UpstreamError`
+    400: InvalidRequest,
+    404: NotFound,
+    408: UpstreamTimeout,
+    409: Conflict,
+    413: TooLarge,
+    422: InvalidRequest,
+    429: RateLimited,
+    503: Overloaded,
+    504: UpstreamTimeout,
+    524: UpstreamTimeout,
+    529: Overloaded,
+}
+REFUSED = (401, 402, 403)  # this server's key or account: no fault of the client's
 
 
 def complaint(body: bytes) -> Document:

@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from ..core.canon import errors
 from ..core.contract.api import Document, Headers, Rendered
 from ..core.contract.provider import Model
-from .complaints import complaint, overflow, overflows, retry_after, unwrapped, waiting, words_of
+from .complaints import (
+    REFUSED,
+    STATUSES,
+    complaint,
+    overflow,
+    overflows,
+    retry_after,
+    unwrapped,
+    waiting,
+    words_of,
+)
 
 # Neither the client's identity nor its account: `openai-organization`, `openai-project`,
 # `x-stainless-*`; nor `idempotency-key`, since one call may become several here.
@@ -86,19 +96,6 @@ def entry(model: Model) -> Document:
 
 # The way back ------------------------------------------------------------------------------------
 
-STATUSES: dict[int, type[errors.StackError]] = {
-    400: errors.InvalidRequest,
-    404: errors.NotFound,
-    408: errors.UpstreamTimeout,
-    409: errors.Conflict,
-    413: errors.TooLarge,
-    422: errors.InvalidRequest,
-    429: errors.RateLimited,
-    503: errors.Overloaded,
-    504: errors.UpstreamTimeout,
-    524: errors.UpstreamTimeout,
-    529: errors.Overloaded,
-}
 CODES: dict[str, type[errors.StackError]] = {
     "rate_limit_exceeded": errors.RateLimited,
     "slow_down": errors.RateLimited,
@@ -106,7 +103,6 @@ CODES: dict[str, type[errors.StackError]] = {
     "model_not_found": errors.UnknownModel,
     "invalid_prompt": errors.InvalidRequest,
 }
-REFUSED = (401, 402, 403)  # this server's key, or its account
 _NO_MODEL = re.compile(r"\bmodel\b.*(?:not found|not exist|no such)", re.IGNORECASE)
 
 

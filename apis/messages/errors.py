@@ -21,7 +21,17 @@ from ...core.canon.errors import (
     UpstreamTimeout,
 )
 from ...core.contract.api import Document, Headers, Rendered
-from ..complaints import complaint, overflow, overflows, retry_after, unwrapped, waiting, words_of
+from ..complaints import (
+    REFUSED,
+    STATUSES,
+    complaint,
+    overflow,
+    overflows,
+    retry_after,
+    unwrapped,
+    waiting,
+    words_of,
+)
 from .request import THREADS
 
 _TYPES = {
@@ -73,30 +83,16 @@ _BY_TYPE: dict[str, type[StackError]] = {
     "timeout_error": UpstreamTimeout,
     "gateway_timeout_error": UpstreamTimeout,
 }
-_BY_STATUS: dict[int, type[StackError]] = {
-    400: InvalidRequest,
-    404: NotFound,
-    408: UpstreamTimeout,
-    409: Conflict,
-    413: TooLarge,
-    422: InvalidRequest,
-    429: RateLimited,
-    503: Overloaded,
-    504: UpstreamTimeout,
-    524: UpstreamTimeout,
-    529: Overloaded,
-}
-_REFUSED = (401, 402, 403)
 _REFUSED_TYPES = ("authentication_error", "billing_error", "permission_error")
 
 
 def decode_error(status: int, headers: Headers, body: bytes) -> StackError:
     """What an upstream's status and body mean for our client."""
-    if status in _REFUSED:
+    if status in REFUSED:
         return _refused(f"status {status}")
     fields = complaint(body)
     words = words_of(fields) or f"the upstream answered {status}"
-    return _made(_BY_STATUS.get(status, UpstreamError), words, fields, headers)
+    return _made(STATUSES.get(status, UpstreamError), words, fields, headers)
 
 
 def error_of(fault: object) -> StackError:
