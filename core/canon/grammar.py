@@ -50,6 +50,8 @@ class Grammar:
         self._seen: set[int] = set()
 
     def feed(self, event: ir.Event) -> None:
+        if type(event) is ir.Delta and event.index in self.open and self.state is State.OPEN:
+            return  # nearly every event
         if isinstance(event, ir.Ping) and self.state is not State.DONE:
             return
         state = TRANSITIONS[self.state].get(type(event))

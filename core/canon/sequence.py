@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from . import ir
 
@@ -17,7 +17,12 @@ class Sequencer:
     def __init__(self) -> None:
         self._held: dict[int, list[ir.Event]] = {}  # open parts, oldest first
 
-    def feed(self, event: ir.Event) -> Iterator[ir.Event]:
+    def feed(self, event: ir.Event) -> Iterable[ir.Event]:
+        if type(event) is ir.Delta and event.index == next(iter(self._held)):
+            return (event,)  # nearly every event
+        return self._ordered(event)
+
+    def _ordered(self, event: ir.Event) -> Iterator[ir.Event]:
         match event:
             case ir.PartStarted(index=index):
                 self._held[index] = []

@@ -32,6 +32,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 logger = logging.getLogger("polystack")
 
 WRITE_TIMEOUT = 60.0  # seconds without progress after which a client that does not read is cut
+PROMPT = 0.02  # seconds; a quicker answer is there before its client can be missed
 
 
 class App:
@@ -82,7 +83,7 @@ class App:
         call = Call(headers=headers, item=match.item)
         work = asyncio.current_task()
         assert work is not None
-        watcher: asyncio.Task[None] | None = None
+        departure: _Departure | None = None
         sender = _Sender(send, call.request_id)
         try:
             self._admit(match, scope, headers)
@@ -90,13 +91,13 @@ class App:
             body = await self._body(headers, receive)
             query = scope["query_string"].decode("latin-1")
             call = Call(body, headers, match.item, query, call.token)
-            watcher = asyncio.create_task(_watch(receive, work))
+            departure = _Departure(receive, work)
             reply = await self._stack.handle(match.api, match.operation, call)
             await sender.reply(reply)
         except StackError as error:
             await sender.error(match.api, error)
         except asyncio.CancelledError:
-            if watcher is None or not watcher.done():
+            if departure is None or not departure.seen:
                 raise
             # The client has gone, and there is nobody to answer.
             work.uncancel()
@@ -104,8 +105,8 @@ class App:
             logger.exception("a request failed")
             await sender.error(match.api, StackError("internal error; see the server's log"))
         finally:
-            if watcher is not None:
-                watcher.cancel()
+            if departure is not None:
+                departure.unwatch()
 
     def _admit(self, match: Match, scope: Scope, headers: dict[str, str]) -> None:
         path = scope["path"]
@@ -153,11 +154,30 @@ class _UpgradeRequired(MethodNotAllowed):
     status = 426
 
 
-async def _watch(receive: Receive, work: asyncio.Task[Any]) -> None:
-    """Cancel the work of a client that has gone; no server does that by itself."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    work.cancel()
+class _Departure:
+    """Cancels the work of a client that has gone; no server does that by itself."""
+
+    def __init__(self, receive: Receive, work: asyncio.Task[Any]) -> None:
+        self.seen = False
+        self._receive = receive
+        self._work = work
+        self._task: asyncio.Task[None] | None = None
+        # Listening takes a task, which costs more than the rest of a quick answer's way out.
+        self._timer = asyncio.get_running_loop().call_later(PROMPT, self._watch)
+
+    def unwatch(self) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _watch(self) -> None:
+        self._task = asyncio.create_task(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.seen = True
+        self._work.cancel()
 
 
 class _Sender:
@@ -175,12 +195,19 @@ class _Sender:
             return
         try:
             await self._head(reply.status, dict(reply.headers))
-            async for chunk in reply.stream:
-                async with asyncio.timeout(WRITE_TIMEOUT):
-                    await self._body(chunk, more=True)
-            await self._body(b"")
+            await self._stream(reply.stream)
         finally:
             await _aclose(reply.stream)
+
+    async def _stream(self, stream: AsyncIterator[bytes]) -> None:
+        now = asyncio.get_running_loop().time
+        # One timer for the whole stream, set only while a write waits: one for each costs more.
+        async with asyncio.timeout(None) as stalled:
+            async for chunk in stream:
+                stalled.reschedule(now() + WRITE_TIMEOUT)
+                await self._body(chunk, more=True)
+                stalled.reschedule(None)
+        await self._body(b"")
 
     async def error(self, api: Api, error: StackError) -> None:
         if self._begun:
