@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import is_
 
 from ....core.canon import ir
 from ....core.contract.losses import Ledger
@@ -26,6 +27,23 @@ class Case:
     def native(self) -> bool:
         """Both are the same: the request goes out as it came, but for what would be refused."""
         return self.origin == self.api
+
+
+def with_parts(turn: ir.Turn, parts: tuple[ir.Part, ...]) -> ir.Turn:
+    """The turn with these parts; itself where they are its own."""
+    if _same(turn.parts, parts):
+        return turn
+    return ir.Turn(turn.role, parts, turn.id, turn.status, turn.name, extra=turn.extra, at=turn.at)
+
+
+def with_content(
+    result: ir.ToolResult, content: tuple[ir.Text | ir.Media | ir.Opaque, ...]
+) -> ir.ToolResult:
+    return result if _same(result.content, content) else replace(result, content=content)
+
+
+def _same(before: tuple[ir.Part, ...], after: tuple[ir.Part, ...]) -> bool:
+    return len(before) == len(after) and all(map(is_, before, after))
 
 
 def place(node: ir.Node, otherwise: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from ....core.canon import ir
-from .case import Case, place
+from .case import Case, place, with_content, with_parts
 
 OMITTED = "[{} omitted]"
 ERROR = "Error: "
@@ -44,7 +44,7 @@ def shown(turns: Iterable[ir.Turn], case: Case) -> Iterator[ir.Turn]:
     for turn in turns:
         if turn.name is not None and case.api != "chat":
             case.losses.dropped(f"{place(turn, 'messages')}.name", "no names of speakers here")
-        yield replace(turn, parts=tuple(_parts(turn.parts, case)))
+        yield with_parts(turn, tuple(_parts(turn.parts, case)))
 
 
 def _parts(parts: Iterable[ir.Part], case: Case) -> Iterator[ir.Part]:
@@ -134,10 +134,8 @@ def _result(result: ir.ToolResult, case: Case) -> ir.ToolResult:
     if result.is_error and case.api != "messages":
         at = f"{place(result, 'messages')}.is_error"
         case.losses.approximated(at, f"told as the word {ERROR.strip()!r} in front of the result")
-        content, is_error = _blamed(content), False
-    else:
-        is_error = result.is_error
-    return replace(result, content=content, is_error=is_error)
+        return replace(result, content=_blamed(content), is_error=False)
+    return with_content(result, content)
 
 
 def _in_result(part: Shown, case: Case) -> Shown:
@@ -159,7 +157,10 @@ def with_media_behind(turns: Iterable[ir.Turn], case: Case) -> Iterator[ir.Turn]
     """For Chat servers whose results are text: what else they hold follows, told by the user."""
     names: dict[str, str] = {}
     for turn in turns:
-        names |= {part.id: part.name for part in turn.parts if isinstance(part, ir.ToolCall)}
+        if turn.role == "assistant":
+            names |= {part.id: part.name for part in turn.parts if isinstance(part, ir.ToolCall)}
+            yield turn
+            continue
         results = tuple(part for part in turn.parts if isinstance(part, ir.ToolResult))
         behind = [part for result in results for part in _behind(result, names, case)]
         if not behind:
@@ -167,7 +168,7 @@ def with_media_behind(turns: Iterable[ir.Turn], case: Case) -> Iterator[ir.Turn]
             continue
         rest = tuple(part for part in turn.parts if not isinstance(part, ir.ToolResult))
         told = tuple(_with_text_only(result) for result in results)
-        yield replace(turn, parts=told)
+        yield with_parts(turn, told)
         yield ir.Turn("user", (*behind, *rest), at=behind[0].at)
 
 
@@ -188,4 +189,4 @@ def _with_text_only(result: ir.ToolResult) -> ir.ToolResult:
         ir.Text(f"[{part.kind}: see below]", at=part.at) if isinstance(part, ir.Media) else part
         for part in result.content
     )
-    return replace(result, content=content)
+    return with_content(result, content)

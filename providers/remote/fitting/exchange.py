@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from ....core.canon import ir
 from ....core.canon.errors import InvalidRequest
-from .case import Case, place
+from .case import Case, place, with_parts
 from .legal import Legal
 
 # Identifiers are nobody's words: they may be changed where an upstream's pattern asks for it.
@@ -64,14 +64,14 @@ class _Exchange:
                 self._spoken(turn)
         for position, group in enumerate(self._groups):
             self._check_answered(group, position)
-            yield replace(group.turn, parts=tuple(group.parts))
+            yield with_parts(group.turn, tuple(group.parts))
             if results := tuple(each.result for each in group.calls if each.result is not None):
                 yield ir.Turn("user", results, at=results[0].at)
 
     def _assistant(self, turn: ir.Turn) -> None:
         last = self._groups[-1] if self._groups else None
         if last is None or last.turn.role != "assistant" or last.answered:
-            last = _Group(replace(turn, id=None, status=None))
+            last = _Group(_unnamed(turn))
             self._groups.append(last)
         for part in turn.parts:
             last.parts.append(self._called(part, last) if isinstance(part, ir.ToolCall) else part)
@@ -93,12 +93,14 @@ class _Exchange:
             if isinstance(part, ir.ToolResult):
                 self._answer(part)
         if rest or not turn.parts:
-            self._groups.append(_Group(replace(turn, id=None, status=None), rest))
+            self._groups.append(_Group(_unnamed(turn), rest))
 
     def _answer(self, result: ir.ToolResult) -> None:
         opened = self._waiting.pop(result.call_id, None)
         if opened is not None:
-            opened.result = replace(result, call_id=opened.id, kind=opened.call.kind)
+            if (result.call_id, result.kind) != (opened.id, opened.call.kind):
+                result = replace(result, call_id=opened.id, kind=opened.call.kind)
+            opened.result = result
         elif result.call_id in self._unknown:
             why = "the result of a call that the upstream cannot be shown"
             self._case.losses.dropped(place(result, "messages"), why)
@@ -122,10 +124,17 @@ def joined(turns: Iterable[ir.Turn]) -> tuple[ir.Turn, ...]:
         if not turn.parts:
             continue
         if together and together[-1].role == turn.role:
-            together[-1] = replace(together[-1], parts=together[-1].parts + turn.parts)
+            together[-1] = with_parts(together[-1], together[-1].parts + turn.parts)
         else:
             together.append(turn)
     return tuple(together)
+
+
+def _unnamed(turn: ir.Turn) -> ir.Turn:
+    """The turn without what names the one item that it came from."""
+    if turn.id is None and turn.status is None:
+        return turn
+    return replace(turn, id=None, status=None)
 
 
 def _refuse(node: ir.Node, problem: str) -> NoReturn:

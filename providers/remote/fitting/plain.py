@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ....core.canon import ir
-from .case import Case, place
+from .case import Case, place, with_content, with_parts
 
 
 def plain(request: ir.Request, case: Case) -> ir.Request:
@@ -23,18 +23,21 @@ def plain(request: ir.Request, case: Case) -> ir.Request:
 
 def _turn(turn: ir.Turn, case: Case) -> ir.Turn:
     parts = _spoken_first(turn.parts, case) if turn.role == "assistant" else turn.parts
-    return replace(turn, parts=tuple(_result(part) for part in _flowing(parts)))
+    return with_parts(turn, tuple(_result(part) for part in _flowing(parts)))
 
 
 def _result(part: ir.Part) -> ir.Part:
     if not isinstance(part, ir.ToolResult) or len(part.content) < 2:
         return part
-    content = tuple(p for p in _flowing(part.content) if not isinstance(p, ir.ToolResult))
-    return replace(part, content=content)  # type: ignore[arg-type]
+    flowing = _flowing(part.content)
+    content = tuple(p for p in flowing if isinstance(p, ir.Text | ir.Media | ir.Opaque))
+    return with_content(part, content)
 
 
 def _spoken_first(parts: Sequence[ir.Part], case: Case) -> Sequence[ir.Part]:
     """Thoughts, words and calls as the message has places for them: in this order."""
+    if len(parts) < 2:
+        return parts
     called = False
     for part in parts:
         if called and isinstance(part, ir.Text | ir.Refusal):

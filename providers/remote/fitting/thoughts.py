@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ....core.canon import ir
-from .case import Case, place
+from .case import Case, place, with_parts
 
 SEALED = {"messages": "data", "responses": "encrypted_content"}  # what clients call a seal
 
@@ -19,7 +19,7 @@ SEALED = {"messages": "data", "responses": "encrypted_content"}  # what clients 
 def replayed(turns: tuple[ir.Turn, ...], case: Case) -> tuple[ir.Turn, ...]:
     if not any(isinstance(part, ir.Reasoning) for turn in turns for part in turn.parts):
         return turns
-    return tuple(replace(turn, parts=tuple(_parts(turn, case))) for turn in turns)
+    return tuple(with_parts(turn, tuple(_parts(turn, case))) for turn in turns)
 
 
 def demanded(turns: Iterable[ir.Turn], case: Case) -> Iterator[ir.Turn]:
@@ -28,7 +28,7 @@ def demanded(turns: Iterable[ir.Turn], case: Case) -> Iterator[ir.Turn]:
     for turn in turns:
         kinds = {type(part) for part in turn.parts}
         if ir.ToolCall in kinds and ir.Reasoning not in kinds:
-            turn = replace(turn, parts=(empty, *turn.parts))
+            turn = with_parts(turn, (empty, *turn.parts))
         yield turn
 
 

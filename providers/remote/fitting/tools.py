@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ....core.canon import ir
 from . import custom
-from .case import Case, place
+from .case import Case, place, with_parts
 from .names import Names
 
 
@@ -30,9 +30,7 @@ def called(turns: Iterable[ir.Turn], names: Names, case: Case) -> tuple[ir.Turn,
 
 
 def _with_calls(turn: ir.Turn, names: Names, case: Case) -> ir.Turn:
-    if not any(isinstance(part, ir.ToolCall | ir.ToolResult) for part in turn.parts):
-        return turn
-    return replace(turn, parts=tuple(_part(part, names, case) for part in turn.parts))
+    return with_parts(turn, tuple(_part(part, names, case) for part in turn.parts))
 
 
 def _part(part: ir.Part, names: Names, case: Case) -> ir.Part:
@@ -87,7 +85,10 @@ def _fitted(tool: ir.Tool, case: Case) -> ir.Tool:
         schema["properties"] = {}
     # Where nothing is said, Responses is strict and the others are not.
     unsaid = None if case.api != "responses" else False
-    return replace(tool, schema=schema, strict=tool.strict or unsaid)
+    strict = tool.strict or unsaid
+    if schema == tool.schema and strict is tool.strict:
+        return tool
+    return replace(tool, schema=schema, strict=strict)
 
 
 # The choice --------------------------------------------------------------------------------------
