@@ -19,7 +19,7 @@ from pathlib import Path
 from . import machine, peers, report
 from .cases import CASES, Case
 from .measuring import Bench, Refused, Running, Sample, free_port
-from .systems import Direct, LiteLLM, Nginx, Polystack, System
+from .systems import Direct, LiteLLM, LiteLLMOpenAI, Nginx, Polystack, System
 
 HERE = Path(__file__).parent
 COLD_STARTS = 3
@@ -83,7 +83,8 @@ def _systems(with_peers: bool) -> tuple[list[System], list[str]]:
         notes.append("nginx is not installed, so its row and the ratios to it are left out.")
     systems.append(Polystack())
     if with_peers:
-        systems.append(LiteLLM(peers.litellm()))
+        venv = peers.litellm()
+        systems += [LiteLLM(venv), LiteLLMOpenAI(venv)]
         notes += peers.NOTES
     if len(os.sched_getaffinity(0)) < 2:
         notes.append("Only one core is free: gateway and load share it, and rates mean little.")
@@ -101,7 +102,8 @@ def _measure(bench: Bench, options: argparse.Namespace) -> tuple[list[Sample], l
     try:
         for system in systems:
             try:
-                running.append(_start(bench, system, cases[0], samples))
+                first = next(filter(system.covers, cases), cases[0])
+                running.append(_start(bench, system, first, samples))
             except Refused as error:
                 if isinstance(system, Polystack):
                     raise Refused(f"polystack {error}") from None
@@ -137,9 +139,10 @@ def _start(bench: Bench, system: System, first: Case, samples: list[Sample]) -> 
 def _able(gateway: Running, cases: list[Case], notes: list[str]) -> set[Case]:
     """The cases that a gateway can do; what it cannot is noted."""
     able = set()
-    for case in cases:
+    for case in filter(gateway.system.covers, cases):
         try:
-            gateway.check(case)
+            if not gateway.check(case):
+                notes.append(f"{gateway.system.name} loses the text of “{case.name}”.")
             able.add(case)
         except Refused as error:
             notes.append(f"{gateway.system.name} is left out of “{case.name}”: {error}")

@@ -33,6 +33,9 @@ class System(ABC):
     def launch(self, work: Path, port: int, upstream: int) -> Launch | None:
         """Write the configuration into `work`; None where there is nothing to start."""
 
+    def covers(self, case: Case) -> bool:
+        return True
+
     def model(self, case: Case) -> str:
         """The name by which a client gets this case's upstream."""
         name = "claude-mock" if case.upstream == "messages" else "mock"
@@ -117,21 +120,25 @@ class Polystack(System):
 
 
 class LiteLLM(System):
-    """Its proxy, without database and callbacks; a master key, since it warns without one."""
+    """Its proxy, without database and callbacks; a master key, since it warns without one.
+
+    The upstream is configured as one of vLLM's, which is the one way to a server of Chat alone
+    that brings every answer back whole.
+    """
 
     name = "LiteLLM"
     slow = True
     headers: ClassVar[dict[str, str]] = {"Authorization": "Bearer sk-local-bench"}
+    provider: ClassVar[str] = "hosted_vllm"
 
     def __init__(self, venv: Path) -> None:
         self._venv = venv
 
     def launch(self, work: Path, port: int, upstream: int) -> Launch:
         url = f"http://127.0.0.1:{upstream}"
-        # The one provider that translates both other protocols to Chat, and not to Responses.
         chat = {"api_base": f"{url}/v1", "api_key": "dummy", "use_chat_completions_api": True}
         models: list[dict[str, object]] = [
-            {"model_name": name, "litellm_params": {"model": f"hosted_vllm/{name}", **chat}}
+            {"model_name": name, "litellm_params": {"model": f"{self.provider}/{name}", **chat}}
             for name in ("mock", "mock-pace")
         ]
         native = {"model": "anthropic/claude-mock", "api_base": url, "api_key": "dummy"}
@@ -145,3 +152,16 @@ class LiteLLM(System):
         # Its table of prices comes from the network otherwise.
         env["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
         return Launch(command, env)
+
+
+class LiteLLMOpenAI(LiteLLM):
+    """The same with its provider for servers that are compatible with OpenAI's.
+
+    It would ask them by Responses, so it is told that this one speaks Chat.
+    """
+
+    name = "LiteLLM openai"
+    provider: ClassVar[str] = "openai"
+
+    def covers(self, case: Case) -> bool:
+        return case.client != case.upstream and case.shape != "paced"
