@@ -9,6 +9,17 @@ from ....core.canon import ir
 from ....core.contract.losses import Ledger
 from ..traits import Traits
 
+WORDS = {
+    ("messages", "parallel_tool_calls"): "tool_choice.disable_parallel_tool_use",
+    ("messages", "reasoning_effort"): "output_config.effort",
+    ("messages", "stop"): "stop_sequences",
+    ("messages", "user"): "metadata.user_id",
+    ("responses", "max_tokens"): "max_output_tokens",
+    ("responses", "reasoning_effort"): "reasoning.effort",
+    ("responses", "response_format.json_schema"): "text.format",
+    ("responses", "verbosity"): "text.verbosity",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -22,6 +33,10 @@ class Case:
     traits: Traits
     provider: str
     losses: Ledger = field(default_factory=Ledger)
+
+    def word(self, field: str) -> str:
+        """What the client calls a field that goes by this name in Chat."""
+        return WORDS.get((self.origin, field), field)
 
     @property
     def native(self) -> bool:

@@ -34,7 +34,9 @@ def _sampling(sampling: ir.Sampling, case: Case) -> ir.Sampling:
         sampling = replace(sampling, top_logprobs=None)
     if case.api == "messages" and sampling.max_tokens is None:
         limit = case.traits.default_max_tokens
-        case.losses.mapped("max_tokens", f"the upstream demands a limit; {limit} is sent")
+        case.losses.mapped(
+            case.word("max_tokens"), f"the upstream demands a limit; {limit} is sent"
+        )
         sampling = replace(sampling, max_tokens=limit)
     return sampling
 
@@ -80,7 +82,7 @@ def _user(request: ir.Request, case: Case) -> ir.Request:
                 case.losses.dropped(f"metadata.{name}", "the upstream's metadata are others")
         metadata = None
     if user is not None and len(user) > USER_LIMIT and case.api != "messages":
-        at = "metadata.user_id" if case.origin == "messages" else "user"
+        at = case.word("user")
         case.losses.approximated(at, f"longer than {USER_LIMIT} characters; its SHA-256 is sent")
         user = sha256(user.encode()).hexdigest()
     return replace(request, metadata=metadata, user=user)
@@ -100,15 +102,14 @@ def _chat(request: ir.Request, case: Case) -> ir.Request:
 
 
 def _without_verbosity(request: ir.Request, case: Case) -> ir.Request:
-    at = "text.verbosity" if case.origin == "responses" else "verbosity"
-    case.losses.dropped(at, "the upstream has no such option")
+    case.losses.dropped(case.word("verbosity"), "the upstream has no such option")
     return replace(request, output=replace(request.output, verbosity=None))
 
 
 def _messages(request: ir.Request, case: Case) -> ir.Request:
     if request.output.verbosity is not None:
         request = _without_verbosity(request, case)
-    at = "text.format" if case.origin == "responses" else "response_format.json_schema"
+    at = case.word("response_format.json_schema")
     for name in ("name", "description"):
         if getattr(request.output, name) is not None:
             case.losses.approximated(f"{at}.{name}", "the upstream is told the schema alone")
@@ -116,7 +117,13 @@ def _messages(request: ir.Request, case: Case) -> ir.Request:
 
 
 def _responses(request: ir.Request, case: Case) -> ir.Request:
-    """Thoughts come sealed where they are asked for, so that the next turn can bring them back."""
+    """Thoughts come sealed where they are asked for, so that the next turn can bring them back.
+
+    Models that do not think refuse to be asked.
+    """
+    if request.sampling.stop:
+        case.losses.dropped(case.word("stop"), "the upstream has no stop strings")
+        request = replace(request, sampling=replace(request.sampling, stop=()))
     config = request.reasoning
     thinks = config.effort not in (None, "none") or config.summary is not None
     if not thinks or not case.traits.sealed_reasoning:

@@ -34,7 +34,7 @@ def asked(request: ir.Request, case: Case) -> ir.Request:
         case.losses.mapped(f"{at}.summary", "the upstream is asked to show its thoughts")
     if not _wanted(request.reasoning):
         return request
-    config = _for_anthropic(request, case)
+    config = _worded(_for_anthropic(request, case), case)
     request = replace(request, reasoning=config)
     return _without_clashes(request, case) if _wanted(config) else request
 
@@ -62,7 +62,7 @@ def _effort(config: ir.ReasoningConfig, case: Case) -> ir.ReasoningConfig:
             why = "the upstream has no summaries; it shows its thoughts as they are, or not at all"
             case.losses.approximated(f"{at}.summary", why)
         if effort is not None and not case.traits.reasoning_effort:
-            case.losses.dropped(f"{at}.effort", "the upstream has no such switch")
+            case.losses.dropped(case.word("reasoning_effort"), "the upstream has no such switch")
             effort = None
     summary = None if case.api == "chat" else config.summary
     return ir.ReasoningConfig(effort=effort, summary=summary, at=config.at)
@@ -73,6 +73,13 @@ def effort_of(budget: int) -> str:
 
 
 # To Anthropic's thinking -------------------------------------------------------------------------
+
+
+def _worded(config: ir.ReasoningConfig, case: Case) -> ir.ReasoningConfig:
+    if config.effort != "minimal":
+        return config
+    case.losses.approximated(case.word("reasoning_effort"), "minimal is sent as low")
+    return replace(config, effort="low")
 
 
 def _for_anthropic(request: ir.Request, case: Case) -> ir.ReasoningConfig:

@@ -80,9 +80,9 @@ def _fitted(tool: ir.Tool, case: Case) -> ir.Tool:
         tool = custom.offered(tool, case.losses)
     if tool.kind != "function":
         return tool
-    schema: dict[str, ir.JSON] = {"type": "object"} if tool.schema is None else {**tool.schema}
-    if schema.get("type") == "object" and "properties" not in schema:
-        schema["properties"] = {}
+    schema: dict[str, ir.JSON] = {"type": "object", **(tool.schema or {})}
+    if schema["type"] == "object":
+        schema.setdefault("properties", {})
     # Where nothing is said, Responses is strict and the others are not.
     unsaid = None if case.api != "responses" else False
     strict = tool.strict or unsaid
@@ -103,7 +103,7 @@ def _choice(
         return _renamed(choice, request, names, case)
     if not case.traits.parallel_flag and choice.parallel is not None:
         if choice.parallel is False:
-            case.losses.dropped("parallel_tool_calls", "the upstream has no such switch")
+            case.losses.dropped(case.word("parallel_tool_calls"), "the upstream has no such switch")
         choice = replace(choice, parallel=None)
     if choice.kind == "server" and choice.mode == "named":
         case.losses.dropped(at, f"the upstream has no tool {choice.name}")

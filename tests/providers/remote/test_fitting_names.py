@@ -49,7 +49,7 @@ def test_a_namespace_is_joined_to_the_name_and_comes_back_apart(upstream: str) -
     assert names(result) == ["agents__spawn"]
     assert result.request.tools[0].namespace is None
     assert losses(result) == {"tools.0.namespace": "mapped"} | (
-        {"max_tokens": "mapped"} if upstream == "messages" else {}
+        {"max_output_tokens": "mapped"} if upstream == "messages" else {}
     )
     assert restored(result, "agents__spawn") == ir.ToolCall("c", "spawn", "", namespace="agents")
 

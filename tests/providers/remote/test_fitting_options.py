@@ -78,7 +78,7 @@ def test_adaptive_thinking_leaves_it_to_the_model() -> None:
 def test_a_server_that_knows_no_effort_is_told_none() -> None:
     config = ir.ReasoningConfig(effort="high", at="t")
     body, losses = sent("chat", reasoning=config, traits={"reasoning_effort": False})
-    assert (body, losses) == ({}, {"t.effort": "dropped"})
+    assert (body, losses) == ({}, {"reasoning_effort": "dropped"})
 
 
 def test_a_wish_to_see_thoughts_is_a_wish_for_summaries() -> None:
@@ -213,7 +213,8 @@ def test_thoughts_come_sealed_where_they_are_asked_for(asks: bool) -> None:
 
 
 def test_the_user_of_messages_is_no_metadata_elsewhere() -> None:
-    asked = {"user": "ann", "metadata": {"user_id": "ann", "team": "x"}, "origin": "messages"}
+    asked: dict[str, Any] = {"user": "ann", "metadata": {"user_id": "ann", "team": "x"}}
+    asked["origin"] = "messages"
     for upstream in ("chat", "responses"):
         assert sent(upstream, **asked) == ({"user": "ann"}, {"metadata.team": "dropped"})
     assert sent("responses", metadata={"team": "x"})[0] == {"metadata": {"team": "x"}}
