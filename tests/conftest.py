@@ -22,6 +22,12 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing that a test does is kept in the home of whoever runs it."""
+    os.environ["POLYSTACK_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--mutations", type=int, default=400, help="nearly right requests to send, per provider"

@@ -12,8 +12,10 @@ import orjson
 
 from ...core.canon import ir
 from ...core.contract.api import Document
+from ...core.contract.seal import is_seal
 from .shapes import Fields, text
 
+ENCRYPTED = "reasoning.encrypted"
 TEXTS = {"reasoning.text": "text", "reasoning.summary": "summary"}
 GROWING = (*TEXTS.values(), "data", "signature")
 
@@ -63,3 +65,18 @@ def written(part: ir.Reasoning) -> list[Document]:
             return pieces
     words = part.text or "\n\n".join(part.summary)
     return [{"type": "reasoning.text", "text": words}] if words else []
+
+
+# For our own clients ------------------------------------------------------------------------------
+
+
+def sealed(seal: str, index: int) -> list[Document]:
+    """A seal as a client echoes it; the SDKs join the pieces of a stream by their index."""
+    return [{"type": ENCRYPTED, "data": seal, "index": index}]
+
+
+def seals(pieces: object) -> list[str]:
+    """The seals among the pieces that a client gives back."""
+    given = pieces if isinstance(pieces, list) else []
+    data = [piece.get("data") for piece in given if isinstance(piece, dict)]
+    return [text for text in data if isinstance(text, str) and is_seal(text)]

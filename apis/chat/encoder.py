@@ -14,8 +14,9 @@ from ...core.canon.sequence import Sequencer
 from ...core.contract.api import Context, Document
 from ...core.contract.api import Encoder as BaseEncoder
 from ...core.contract.losses import HEADER, Ledger, fidelity
+from ...core.contract.seal import is_seal
 from ..sse import comment, frame
-from . import output
+from . import details, output
 from .errors import failure
 from .vocabulary import NAME, legacy
 
@@ -99,6 +100,7 @@ class _Choice:
         self._part: ir.Part | None = None
         self._texted = False
         self._calls = -1
+        self._seals = 0
         self._refused = False
 
     def feed(self, event: ir.Event) -> list[bytes]:
@@ -185,9 +187,11 @@ class _Choice:
         part, self._part = self._part, None
         assert part is not None
         output.lose_part(part, self._texted, self._stream.losses)
-        written = b""
-        if not self._texted:
-            written = self._empty(part)
+        written = b"" if self._texted else self._empty(part)
+        if isinstance(part, ir.Reasoning) and is_seal(part.sealed):
+            pieces = details.sealed(part.sealed or "", self._seals)
+            self._seals += 1
+            written += self._chunk({"reasoning_details": pieces})
         return written
 
     def _empty(self, part: ir.Part) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...core.canon import ir
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger
+from ...core.contract.seal import is_seal
 from .vocabulary import FINISH, call_name, given
 
 
@@ -79,7 +80,7 @@ def lose_part(part: ir.Part, told: bool, losses: Ledger) -> None:
                 losses.dropped("reasoning_content.summary", "the thought itself is shown")
             if part.signature is not None:
                 losses.dropped("reasoning_content.signature", "this protocol has no field for it")
-            if part.sealed is not None:
+            if part.sealed is not None and not is_seal(part.sealed):
                 losses.dropped("reasoning_content.sealed", "this protocol has no field for it")
         case ir.Opaque():
             losses.dropped(f"content.{part.type}", f"an object of {part.protocol} only")

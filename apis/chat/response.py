@@ -8,7 +8,8 @@ from typing import Any
 from ...core.canon import ir
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import Ledger
-from . import output
+from ...core.contract.seal import is_seal
+from . import details, output
 from .vocabulary import legacy
 
 
@@ -44,6 +45,7 @@ def _message(
     tokens: list[ir.TokenLogprob] = []
     calls: list[ir.ToolCall] = []
     annotations: list[Document] = []
+    pieces: list[Document] = []
     for part in parts:
         told = isinstance(part, ir.Reasoning) and bool(part.text)
         output.lose_part(part, told, losses)
@@ -57,6 +59,8 @@ def _message(
                 texts["refusal"].append(part.text)
             case ir.Reasoning():
                 texts["reasoning_content"].append(part.text or "\n\n".join(part.summary))
+                if part.sealed is not None and is_seal(part.sealed):
+                    pieces += details.sealed(part.sealed, len(pieces))
             case ir.ToolCall():
                 calls.append(part)
             case _:
@@ -64,6 +68,8 @@ def _message(
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
     message |= {name: "".join(pieces) for name, pieces in texts.items() if pieces}
     message["annotations"] = annotations
+    if pieces:
+        message["reasoning_details"] = pieces
     return message | _calls(calls, old, losses), output.logprobs("content", tokens)
 
 

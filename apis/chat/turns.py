@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...core.canon import ir
-from . import schema
+from . import details, schema
 from .vocabulary import NAME, extra, refuse
 
 
@@ -28,7 +28,17 @@ def turns(messages: Sequence[schema.Message]) -> Iterator[ir.Turn]:
                 yield ir.Turn("user", (result,), name=message.name, at=at)
             case role:
                 parts = tuple(_parts_of(message, at, _call_id(i)))
-                yield ir.Turn(role, parts, name=message.name, extra=extra(message), at=at)
+                yield ir.Turn(role, parts, name=message.name, extra=_rest(message), at=at)
+
+
+def _rest(message: schema.Message) -> ir.Extra | None:
+    """The fields that nothing here reads; a seal that was read is none of them."""
+    fields = dict(message.model_extra or {})
+    pieces = fields.get("reasoning_details")
+    if isinstance(pieces, list) and details.seals(pieces):
+        kept = [piece for piece in pieces if not details.seals([piece])]
+        fields["reasoning_details"] = kept or None
+    return extra(None, **fields)
 
 
 def _call_id(position: int) -> str:
@@ -49,7 +59,15 @@ def _parts_of(message: schema.Message, at: str, call_id: str) -> Iterator[ir.Par
 
 
 def _reasoning(message: schema.Message, at: str) -> Iterator[ir.Reasoning]:
-    """The two spellings of a thought; one that is sent in both is thought once."""
+    """The spellings of a thought; one that is sent in two is thought once.
+
+    What a client was given a seal of, it gives back as the seal, which holds the text too.
+    """
+    pieces = (message.model_extra or {}).get("reasoning_details")
+    if found := details.seals(pieces):
+        for seal in found:
+            yield ir.Reasoning(sealed=seal, at=f"{at}.reasoning_details")
+        return
     plain, short = message.reasoning_content, message.reasoning
     if plain is not None:
         both = extra(None, _both=True) if plain == short else None

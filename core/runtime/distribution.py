@@ -56,6 +56,18 @@ class ServerConfig(_Entry):
         return keys
 
 
+class SealsConfig(_Entry):
+    key: SecretStr | None = None
+    """What seals are made with; by default a key that is kept in `POLYSTACK_HOME`."""
+
+    @field_validator("key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < 32:
+            raise ValueError("a key of fewer than 32 characters can be guessed; make a longer one")
+        return key
+
+
 class ProviderEntry(_Entry):
     type: Text
     when: str | bool | None = True
@@ -75,6 +87,7 @@ class Distribution(_Entry):
     description: str = ""
     apis: list[Text] = Field(min_length=1)
     server: ServerConfig = ServerConfig()
+    seals: SealsConfig = SealsConfig()
     providers: dict[ProviderName, ProviderEntry] = Field(min_length=1)
     models: dict[Text, ModelEntry] = {}
     aliases: dict[Text, Text] = {}

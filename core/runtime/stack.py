@@ -28,6 +28,7 @@ from .config import Loaded, load, provider_config
 from .plugins import Plugins
 from .registry import Registry, Target
 from .resolver import Route, resolve
+from .sealing import Seals, opened
 
 __all__ = ["Call", "Reply", "Stack"]
 
@@ -52,6 +53,8 @@ class Stack:
         self.plugins = plugins or Plugins()
         self.apis: dict[str, Api] = {}
         self.providers: dict[str, Provider] = {}
+        key = self.distribution.seals.key
+        self._seals = Seals(None if key is None else key.get_secret_value())
         self._catalog = Catalog(self.distribution, self.providers)
 
     @property
@@ -146,7 +149,7 @@ class Stack:
         if route.kind == "native" and native is not None:
             return await forwarding.forward(api, native, target, settings, call.request_id)
         request = _for_provider(asked.request, api, call, target)
-        return await translating.translate(api, request, target, route, call, settings)
+        return await translating.translate(api, request, target, route, call, settings, self._seals)
 
     async def _count(self, api: Api, operation: Operation, call: Call) -> Reply:
         asked, target, route, native = await self._routed(api, operation, call)
@@ -155,7 +158,8 @@ class Stack:
             reply = await forwarding.forward(api, native, target, settings, call.request_id)
             if reply.status not in UNCOUNTED:
                 return reply
-        count = await target.provider.count_tokens(_for_provider(asked.request, api, call, target))
+        request = opened(_for_provider(asked.request, api, call, target), self._seals, Ledger())
+        count = await target.provider.count_tokens(request)
         headers = {"x-stack-token-count": "estimated" if count.estimated else "exact"}
         return Reply(200, headers, api.count(count))
 
@@ -170,7 +174,7 @@ class Stack:
         if route.kind == "native" and native is not None:
             return Explanation(target, route, api.name, Ledger())
         request = _for_provider(asked.request, api, call, target)
-        ready, losses = await translating.prepared(api, request, target, route)
+        ready, losses = await translating.prepared(api, request, target, route, self._seals)
         return Explanation(target, route, ready.api, losses)
 
     # What a call needs ---------------------------------------------------------------------------

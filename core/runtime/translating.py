@@ -18,18 +18,19 @@ from .distribution import ServerConfig
 from .pump import Pump
 from .registry import Target
 from .resolver import Route
+from .sealing import Sealing, Seals, opened, sealed
 
 logger = logging.getLogger("polystack")
 
 
 async def prepared(
-    api: Api, request: ir.Request, target: Target, route: Route
+    api: Api, request: ir.Request, target: Target, route: Route, seals: Seals
 ) -> tuple[Prepared, Ledger]:
     """The request as the provider will run it, and what is lost; raises where none may be."""
     if route.kind == "translated":
         _refuse_file_ids(request)  # in its own protocol a file's id means something
-    ready = await target.provider.prepare(request)
     losses = Ledger()
+    ready = await target.provider.prepare(opened(request, seals, losses))
     losses.add(*(loss for loss in ready.losses if loss.path.split(".")[0] not in api.handles))
     if target.fidelity == "strict":
         _refuse_drops(losses)
@@ -37,12 +38,23 @@ async def prepared(
 
 
 async def translate(
-    api: Api, request: ir.Request, target: Target, route: Route, call: Call, settings: ServerConfig
+    api: Api,
+    request: ir.Request,
+    target: Target,
+    route: Route,
+    call: Call,
+    settings: ServerConfig,
+    seals: Seals,
 ) -> Reply:
-    ready, losses = await prepared(api, request, target, route)
+    ready, losses = await prepared(api, request, target, route, seals)
     context = Context(call.token, int(time.time()), target.name, losses)
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
-    pump = Pump([ready.run(choice) for choice in range(request.sampling.n)])
+    runs = [ready.run(choice) for choice in range(request.sampling.n)]
+    # In one protocol the upstream's own marks pass; engines in this process make none.
+    if api.opaque is not None and ready.api not in ("", api.name):
+        origin = target.provider.name
+        runs = [sealed(run, Sealing(api.opaque, origin, seals, losses)) for run in runs]
+    pump = Pump(runs)
     if request.stream:
         return await _streamed(api, request, context, pump, headers, settings)
     return await _whole(api, request, context, pump, headers)

@@ -10,6 +10,7 @@ from .traits import Traits
 
 BILLING = b"x-anthropic-billing-header"
 _THREAD = re.compile(rb'"thread"\s*:\s*\{')
+_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
 _SYSTEM_TURN = re.compile(rb'"role"\s*:\s*"(?:system|developer)"')
 
 
@@ -25,6 +26,8 @@ def objections(call: NativeCall, traits: Traits) -> Sequence[str]:
         and _SYSTEM_TURN.search(call.body)
     ):
         found.append("system-turns")
+    if traits.signed_thinking and call.api == "messages" and _UNSIGNED.search(call.body):
+        found.append("unsigned-thinking")
     # A server that ignores a thread answers without the conversation, and nobody notices.
     if not traits.threads and call.api == "messages" and _THREAD.search(call.body):
         found.append("thread")

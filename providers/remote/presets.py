@@ -59,8 +59,12 @@ PRESETS = (
         ("messages",),
         "types of the anthropic SDK 2.11",
         "https://api.anthropic.com",
-        Traits(billing_header="keep"),
-        hosts={"api.anthropic.com": {"traits": {"billing_header": "keep", "threads": True}}},
+        Traits(billing_header="keep", signed_thinking=True),
+        hosts={
+            "api.anthropic.com": {
+                "traits": {"billing_header": "keep", "signed_thinking": True, "threads": True}
+            }
+        },
     ),
     Preset(
         "ollama",

@@ -68,3 +68,6 @@ class Traits(BaseModel):
 
     threads: bool = False
     """Messages: keeps conversations, so that a `thread` may go on with none of its history."""
+
+    signed_thinking: bool = False
+    """Messages: refuses a thought that it did not sign."""

@@ -53,6 +53,9 @@ def _kept(part: ir.Reasoning, case: Case) -> ir.Reasoning | None:
 def _own(part: ir.Reasoning, case: Case) -> ir.Reasoning | None:
     """A thought of the upstream's own; one that came through another protocol is marked as such."""
     if case.native and part.origin is None:
+        if case.traits.signed_thinking and not part.signature and part.sealed is None:
+            case.losses.dropped(place(part, "reasoning"), "the upstream did not sign this thought")
+            return None
         return part
     if case.api == "chat":
         return _told(part, case)

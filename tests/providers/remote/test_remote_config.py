@@ -141,6 +141,9 @@ def test_a_call_is_repaired_only_for_a_reason() -> None:
     assert objections(billed, Traits(billing_header="keep")) == []
     assert objections(turned, Traits()) == []
     assert objections(turned, Traits(system_in_conversation=False)) == ["system-turns"]
+    unsigned = native("messages", b'{"thinking":"t","signature" : ""}')
+    assert objections(unsigned, Traits()) == []
+    assert objections(unsigned, Traits(signed_thinking=True)) == ["unsigned-thinking"]
     thread = native("messages", b'{"thread": {"type":"create"}}')
     assert objections(thread, Traits()) == ["thread"]
     assert objections(thread, Traits(threads=True)) == []
