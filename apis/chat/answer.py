@@ -127,9 +127,19 @@ def usage_of(document: Fields) -> ir.Usage | None:
     return ir.Usage(
         count(usage.get("prompt_tokens"), "prompt_tokens") or 0,
         count(usage.get("completion_tokens"), "completion_tokens") or 0,
-        cache_read=count(prompt.get("cached_tokens"), "cached_tokens"),
+        cache_read=_cached(prompt, usage),
         reasoning=count(completion.get("reasoning_tokens"), "reasoning_tokens"),
     )
+
+
+def _cached(details: Fields, usage: Fields) -> int | None:
+    """Tokens read from a cache, where OpenAI counts them or where DeepSeek and Moonshot do."""
+    found = (
+        count(details.get("cached_tokens"), "cached_tokens"),
+        count(usage.get("prompt_cache_hit_tokens"), "prompt_cache_hit_tokens"),
+        count(usage.get("cached_tokens"), "cached_tokens"),
+    )
+    return next((tokens for tokens in found if tokens is not None), None)
 
 
 def logprobs_of(choice: Fields) -> tuple[ir.TokenLogprob, ...]:

@@ -16,7 +16,7 @@ from ....core.canon import ir
 from ....core.contract.losses import Loss
 from ..traits import Traits
 from . import contents, exchange, fields, options, plain, system, thinking, thoughts, tools
-from .case import Case
+from .case import Case, changed
 from .names import Known, Names
 from .restoring import Restore
 
@@ -51,7 +51,7 @@ def fit(request: ir.Request, upstream: str, traits: Traits, provider: str) -> Fi
     request = system.placed(system.without_billing(request, case), case)
     turns = exchange.ordered(thoughts.replayed(request.turns, case), case)
     turns = tools.called(contents.shown(turns, case), names, case)
-    request = tools.offered(replace(request, turns=_arranged(turns, case)), names, case)
+    request = tools.offered(changed(request, turns=_arranged(turns, case)), names, case)
     request = options.set_(thinking.asked(request, case), case)
     if case.api == "chat":
         request = plain.plain(request, case)

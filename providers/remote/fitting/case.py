@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from operator import is_
+from typing import Any
 
 from ....core.canon import ir
 from ....core.contract.losses import Ledger
@@ -42,6 +43,13 @@ class Case:
     def native(self) -> bool:
         """Both are the same: the request goes out as it came, but for what would be refused."""
         return self.origin == self.api
+
+
+def changed(request: ir.Request, **fields: Any) -> ir.Request:
+    """The request with these fields; itself where they are its own."""
+    if all(getattr(request, name) is value for name, value in fields.items()):
+        return request
+    return replace(request, **fields)
 
 
 def with_parts(turn: ir.Turn, parts: tuple[ir.Part, ...]) -> ir.Turn:

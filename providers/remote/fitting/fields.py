@@ -11,7 +11,7 @@ from typing import Any
 
 from ....core.canon import ir
 from ....core.contract.losses import Foreign, foreign
-from .case import Case
+from .case import Case, changed
 
 # Of the request itself, in Chat and in Responses alike.
 SHARED = frozenset(
@@ -33,11 +33,12 @@ def carried(request: ir.Request, case: Case) -> ir.Request:
             over[field.name] = _value(field)
         elif not _is_said_otherwise(field, case):
             case.losses.dropped(field.path, f"a field of {field.owner}")
-    if over:
-        request = replace(request, extra={case.api: over})
-    elif request.extra:
-        request = replace(request, extra=None)
-    return replace(request, reasoning=_plain(request.reasoning), output=_plain_output(request))
+    return changed(
+        request,
+        extra={case.api: over} if over else None,
+        reasoning=_plain(request.reasoning),
+        output=_plain_output(request.output),
+    )
 
 
 def _is_shared(field: Foreign, case: Case) -> bool:
@@ -76,5 +77,5 @@ def _plain(config: ir.ReasoningConfig) -> ir.ReasoningConfig:
     return replace(config, summary=summary, extra=None)
 
 
-def _plain_output(request: ir.Request) -> ir.OutputFormat:
-    return replace(request.output, extra=None) if request.output.extra else request.output
+def _plain_output(output: ir.OutputFormat) -> ir.OutputFormat:
+    return replace(output, extra=None) if output.extra else output

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from ....core.canon import ir
-from .case import Case
+from .case import Case, changed
 
 USER_LIMIT = 64  # characters, at OpenAI
 EXTENSIONS = {
@@ -17,7 +17,7 @@ EXTENSIONS = {
 
 
 def set_(request: ir.Request, case: Case) -> ir.Request:
-    request = replace(request, sampling=_sampling(request.sampling, case))
+    request = changed(request, sampling=_sampling(request.sampling, case))
     request = _user(_extensions(request, case), case)
     match case.api:
         case "chat":
@@ -55,6 +55,8 @@ def _extensions(request: ir.Request, case: Case) -> ir.Request:
     if kwargs is not None and names:
         case.losses.dropped("chat_template_kwargs", "the upstream has no such option")
         request = replace(request, template_kwargs=None)
+    if not given:
+        return request
     cleared: dict[str, Any] = dict.fromkeys(given)
     return replace(request, sampling=replace(request.sampling, **cleared))
 
@@ -85,7 +87,7 @@ def _user(request: ir.Request, case: Case) -> ir.Request:
         at = case.word("user")
         case.losses.approximated(at, f"longer than {USER_LIMIT} characters; its SHA-256 is sent")
         user = sha256(user.encode()).hexdigest()
-    return replace(request, metadata=metadata, user=user)
+    return changed(request, metadata=metadata, user=user)
 
 
 def _chat(request: ir.Request, case: Case) -> ir.Request:

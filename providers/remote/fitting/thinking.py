@@ -16,19 +16,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ....core.canon import ir
-from .case import Case, place
+from .case import Case, changed, place
 
 EFFORTS = ((4096, "low"), (16384, "medium"))
 LARGEST = "high"
 BUDGETS = {"minimal": 1024, "low": 4096, "medium": 16384, "high": 32_000}
 MOST = 64_000  # of any effort beyond
 LEAST = 1024  # the smallest budget that is taken
+NOTHING = ir.ReasoningConfig()
 
 
 def asked(request: ir.Request, case: Case) -> ir.Request:
     """The request with its wish for thoughts as the upstream takes it."""
     if case.api != "messages":
-        return replace(request, reasoning=_effort(request.reasoning, case))
+        return changed(request, reasoning=_effort(request.reasoning, case))
     if request.reasoning.summary is not None:
         at = place(request.reasoning, "reasoning")
         case.losses.mapped(f"{at}.summary", "the upstream is asked to show its thoughts")
@@ -49,6 +50,8 @@ def _wanted(config: ir.ReasoningConfig) -> bool:
 
 
 def _effort(config: ir.ReasoningConfig, case: Case) -> ir.ReasoningConfig:
+    if config == NOTHING:
+        return config
     at, effort = place(config, "reasoning"), config.effort
     if config.budget is not None:
         effort = effort or effort_of(config.budget)

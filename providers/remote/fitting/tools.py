@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from ....core.canon import ir
 from . import custom
-from .case import Case, place, with_parts
+from .case import Case, changed, place, with_parts
 from .names import Names
+
+AUTO = ir.ToolChoice()
 
 
 def wraps_custom(case: Case) -> bool:
@@ -21,7 +23,7 @@ def wraps_custom(case: Case) -> bool:
 def offered(request: ir.Request, names: Names, case: Case) -> ir.Request:
     """The request with the tools and the choice that the upstream takes."""
     tools = tuple(_tools(request, names, case))
-    return replace(request, tools=tools, tool_choice=_choice(request, tools, names, case))
+    return changed(request, tools=tools, tool_choice=_choice(request, tools, names, case))
 
 
 def called(turns: Iterable[ir.Turn], names: Names, case: Case) -> tuple[ir.Turn, ...]:
@@ -98,6 +100,8 @@ def _choice(
     request: ir.Request, tools: tuple[ir.Tool, ...], names: Names, case: Case
 ) -> ir.ToolChoice:
     choice = request.tool_choice
+    if not request.tools and choice == AUTO:
+        return choice
     at = place(choice, "tool_choice")
     if case.native:
         return _renamed(choice, request, names, case)

@@ -317,6 +317,27 @@ def test_usage_may_follow_the_finish_reason() -> None:
     assert answer.usage == ir.Usage(9, 3)
 
 
+@pytest.mark.parametrize(
+    "counted",
+    [
+        {"prompt_tokens_details": {"cached_tokens": 4}},
+        {"prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 5},
+        {"cached_tokens": 4},
+    ],
+)
+def test_cached_tokens_are_counted_in_one_of_three_places(counted: dict[str, Any]) -> None:
+    tail = chunk(usage={"prompt_tokens": 9, "completion_tokens": 3} | counted)
+    answer = collect(read(chunk({"content": "a"}, "stop"), tail))
+    assert answer.usage == ir.Usage(9, 3, cache_read=4)
+
+
+def test_usage_that_comes_twice_is_the_later_one_and_none_at_all_is_no_fault() -> None:
+    early, late = ({"prompt_tokens": 9, "completion_tokens": n} for n in (1, 3))
+    chunks = [chunk({"content": "a"}, usage=early), chunk(finish="stop", usage=late)]
+    assert collect(read(*chunks)).usage == ir.Usage(9, 3)
+    assert collect(read(chunk({"content": "a"}, "stop"))).usage is None
+
+
 def test_a_missing_done_after_the_finish_reason_is_no_fault() -> None:
     assert collect(read(chunk({"content": "a"}, "stop"), done=False)).stop.reason == "end"
 
