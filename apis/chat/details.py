@@ -13,7 +13,7 @@ import orjson
 from ...core.canon import ir
 from ...core.contract.api import Document
 from ...core.contract.seal import is_seal
-from .shapes import Fields, text
+from .shapes import Fields, count, text
 
 ENCRYPTED = "reasoning.encrypted"
 TEXTS = {"reasoning.text": "text", "reasoning.summary": "summary"}
@@ -24,11 +24,13 @@ class Details:
     """The pieces of one thought, put together from the deltas of a stream."""
 
     def __init__(self) -> None:
-        self._pieces: dict[object, Document] = {}
+        self._pieces: dict[tuple[int, str], Document] = {}
 
     def feed(self, deltas: Iterable[Fields]) -> None:
         for delta in deltas:
-            key = delta.get("index", len(self._pieces)), delta.get("type")
+            index = count(delta.get("index"), "index")
+            place = len(self._pieces) if index is None else index
+            key = place, text(delta.get("type"), "type")
             piece = self._pieces.setdefault(key, {})
             for name, value in delta.items():
                 before = piece.get(name)
