@@ -60,14 +60,13 @@ def fit(request: ir.Request, upstream: str, traits: Traits, provider: str) -> Fi
 
 def _repaired(request: ir.Request, case: Case) -> Fitted:
     request = system.placed(system.without_billing(request, case), case)
-    turns = thoughts.replayed(request.turns, case)
-    if turns != request.turns:
-        request = replace(request, turns=turns)
+    request = changed(request, turns=thoughts.replayed(request.turns, case))
+    if case.traits.namespaces or not any(tool.namespace for tool in request.tools):
+        return Fitted(request, case.losses)
     names = Names(request.tools, case, wrapped=False)
-    if names.known and case.api == "responses":
-        turns = tools.called(request.turns, names, case)
-        request = tools.offered(replace(request, turns=turns), names, case)
-    return Fitted(request, case.losses, names.known if case.api == "responses" else {})
+    turns = tools.called(request.turns, names, case)
+    request = tools.offered(changed(request, turns=turns), names, case)
+    return Fitted(request, case.losses, names.known)
 
 
 def _arranged(turns: tuple[ir.Turn, ...], case: Case) -> tuple[ir.Turn, ...]:

@@ -61,7 +61,8 @@ def _parts(parts: Iterable[ir.Part], case: Case) -> Iterator[ir.Part]:
 def _shown(part: Shown, case: Case) -> Iterator[Shown]:
     match part:
         case ir.Text():
-            if part.text:
+            # Anthropic refuses texts of nothing but white space.
+            if part.text.strip() if case.api == "messages" else part.text:
                 yield _text(part, case)
         case ir.Media():
             yield _media(part, case)

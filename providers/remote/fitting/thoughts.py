@@ -43,6 +43,8 @@ def _parts(turn: ir.Turn, case: Case) -> Iterator[ir.Part]:
 def _kept(part: ir.Reasoning, case: Case) -> ir.Reasoning | None:
     if case.native if part.origin is None else part.origin == case.provider:
         return _own(part, case)
+    if not (part.text or part.summary or part.signature or part.sealed):
+        return None
     if case.api == "chat":
         return _told(part, case)
     at = place(part, "reasoning")

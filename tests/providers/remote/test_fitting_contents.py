@@ -133,6 +133,24 @@ def test_the_name_of_a_speaker_is_a_loss_where_there_are_none() -> None:
     assert losses == {"messages.0.name": "dropped"}
 
 
+@pytest.mark.parametrize(
+    ("text", "upstream", "kept"),
+    [
+        ("", "chat", False),
+        ("", "messages", False),
+        ("", "responses", False),
+        ("\n", "messages", False),
+        ("\n", "responses", True),
+    ],
+)
+def test_a_text_of_nothing_is_left_out_and_white_space_where_it_is_refused(
+    text: str, upstream: str, kept: bool
+) -> None:
+    turns, losses = fitted(ir.Text(text), IMAGE, upstream=upstream)
+    assert turns[0].parts == ((ir.Text(text), IMAGE) if kept else (IMAGE,))
+    assert losses == {}
+
+
 def test_texts_of_a_message_are_one_string_for_chat() -> None:
     turns, _ = fitted(ir.Text("One."), ir.Text("Two."), IMAGE, ir.Text("Three."), upstream="chat")
     assert turns[0].parts == (ir.Text("One.\n\nTwo."), IMAGE, ir.Text("Three."))

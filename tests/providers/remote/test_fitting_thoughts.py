@@ -131,6 +131,12 @@ def test_what_only_its_maker_can_read_is_dropped_for_chat_servers() -> None:
     assert (thoughts(result), losses) == ([], {"p": "dropped"})
 
 
+@pytest.mark.parametrize("upstream", ["chat", "messages", "responses"])
+def test_an_empty_thought_is_no_loss(upstream: str) -> None:
+    result, losses = fitted(ir.Reasoning(at="p"), upstream=upstream)
+    assert (thoughts(result), losses) == ([], {})
+
+
 def test_details_of_a_chat_servers_own_go_back_as_they_came() -> None:
     pieces = '[{"type":"reasoning.text","text":"Hm","signature":"s"}]'
     thought = ir.Reasoning("Hm", sealed=pieces, origin="up")
