@@ -14,7 +14,7 @@ from .asking import Asked
 from .call import Call, Reply
 from .distribution import ServerConfig
 from .registry import Target
-from .relaying import Pipe, Relayed
+from .relaying import Pipe, Relayed, begun
 
 WHOLE_LIMIT = 64 << 20  # bytes of a whole answer
 
@@ -76,16 +76,14 @@ async def _whole(api: Api, reply: NativeReply, kind: str) -> Reply:
 
 
 async def _streamed(api: Api, reply: NativeReply, settings: ServerConfig, request_id: str) -> Reply:
-    pipe = Pipe(reply.body)
+    pipe, relay = Pipe(reply.body), api.relay()
     try:
-        first = await pipe.take(settings.first_event_timeout)
-        if not first and pipe.ended:
-            raise pipe.failure or UpstreamError("the upstream's stream is empty")
+        events = await begun(pipe, relay, settings.first_event_timeout)
     except BaseException:
         await pipe.aclose()
         raise
     headers = {**_shown(api, reply.headers), "cache-control": "no-cache"}
-    relayed = Relayed(pipe, api.relay(), first, settings.keep_alive, request_id)
+    relayed = Relayed(pipe, relay, events, settings.keep_alive, request_id)
     return Reply(reply.status, headers, stream=relayed)
 
 

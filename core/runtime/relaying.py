@@ -75,15 +75,30 @@ class Pipe:
             self._arrived.set()
 
 
+async def begun(pipe: Pipe, relay: Relay, patience: float) -> bytes:
+    """The first whole events of a stream, or `b""` if `patience` seconds bring none.
+
+    Raises `StackError` where the stream ends before: nothing was shown of it yet.
+    """
+    while chunk := await pipe.take(patience):
+        if events := relay.feed(chunk):
+            return events
+    if not pipe.ended:
+        return b""
+    if relay.ended:
+        return relay.rest()
+    raise pipe.failure or UpstreamError("the upstream's stream ended before its answer began")
+
+
 class Relayed:
     """The bytes of an answer as they come; where they break off, the failure in their protocol."""
 
     def __init__(
-        self, pipe: Pipe, relay: Relay, first: bytes, keep_alive: float, request_id: str
+        self, pipe: Pipe, relay: Relay, begun: bytes, keep_alive: float, request_id: str
     ) -> None:
         self._pipe = pipe
         self._relay = relay
-        self._first = first
+        self._begun = begun  # what the relay has let through already
         self._keep_alive = keep_alive
         self._request_id = request_id
         self._over = False
@@ -93,8 +108,10 @@ class Relayed:
 
     async def __anext__(self) -> bytes:
         while not self._over:
-            chunk, self._first = self._first, b""
-            if chunk or (chunk := await self._pipe.take(self._keep_alive)):
+            if self._begun:
+                events, self._begun = self._begun, b""
+                return events
+            if chunk := await self._pipe.take(self._keep_alive):
                 if events := self._fed(chunk):
                     return events
             elif self._pipe.ended or self._relay.ended:

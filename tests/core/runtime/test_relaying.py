@@ -9,7 +9,7 @@ import pytest
 
 from polystack.core.canon.errors import StackError, UpstreamError
 from polystack.core.contract.api import Relay
-from polystack.core.runtime.relaying import LIMIT, Pipe, Relayed
+from polystack.core.runtime.relaying import LIMIT, Pipe, Relayed, begun
 
 
 class Lines(Relay):
@@ -174,3 +174,34 @@ async def test_closing_early_lets_go_of_the_upstream() -> None:
     await anext(stream)
     await stream.aclose()
     assert source.closed
+
+
+async def test_a_stream_has_begun_with_its_first_whole_event() -> None:
+    source = Source()
+    pipe, lines = Pipe(source.chunks()), Lines()
+    source.say(b"half an ")
+    waiting = asyncio.ensure_future(begun(pipe, lines, 60.0))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    source.say(b"event\nmore")
+    assert await waiting == b"half an event\n"
+    await pipe.aclose()
+
+
+async def test_a_stream_that_has_not_begun_in_time_is_not_waited_for() -> None:
+    source = Source()
+    pipe = Pipe(source.chunks())
+    assert await begun(pipe, Lines(), 0.001) == b""
+    await pipe.aclose()
+
+
+@pytest.mark.parametrize("says", [[None], [b"half an ev", None], [UpstreamError("cut")]])
+async def test_a_stream_that_ends_before_its_first_event_is_an_error(
+    says: list[bytes | Exception | None],
+) -> None:
+    source = Source()
+    pipe = Pipe(source.chunks())
+    source.say(*says)
+    with pytest.raises(UpstreamError):
+        await begun(pipe, Lines(), 60.0)
+    await pipe.aclose()
