@@ -48,6 +48,11 @@ class Case:
         return TOKENS if self.streamed else 0
 
     @property
+    def warmup(self) -> float:
+        """Seconds over which the clients come; for paced streams as long as a stream lasts."""
+        return PACE_US * TOKENS / 1e6 if self.shape == "paced" else 0.3
+
+    @property
     def concurrency(self) -> tuple[int, ...]:
         return (PACED_STREAMS,) if self.shape == "paced" else (1, 32)
 

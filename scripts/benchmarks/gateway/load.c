@@ -2,8 +2,8 @@
 //
 // usage: load PORT REQUEST CONNECTIONS WARMUP_S SECONDS EVENTS
 //
-// Every connection sends the bytes of the file REQUEST, reads the answer and sends again. An
-// answer is good when its status is 200 and, where EVENTS is not 0, it is an event stream with at
+// Every connection sends the bytes of the file REQUEST, reads the answer and sends again; they
+// begin one after another over the warm-up, since clients do not come all at once. An answer is good when its status is 200 and, where EVENTS is not 0, it is an event stream with at
 // least so many events. What begins before the window (of SECONDS, after WARMUP_S) is over is
 // waited for, so that the work of all `requests` is done when the program ends. Prints one line
 // of JSON; times are in microseconds. `token` is how late the text of a paced token came.
@@ -39,6 +39,8 @@ typedef struct {
 
 static int poll_fd, port, wanted_events, measuring, ending, busy;
 static char *request;
+static Connection *connections;
+static int connection_count;
 static size_t request_length;
 static Times latency, first_event, token;
 static long window_begin, requests, finished, errors, events;
@@ -285,12 +287,21 @@ static void read_request(const char *path) {
     fclose(file);
 }
 
-static void run(long begin_ns, long end_ns) {
+static void begin_those_due(long from, long to) {
+    static int begun;
+    for (; begun < connection_count; begun++) {
+        if (now_ns() < from + (to - from) * begun / connection_count) return;
+        begin(&connections[begun]);
+    }
+}
+
+static void run(long from, long begin_ns, long end_ns) {
     struct epoll_event ready[256];
     for (;;) {
-        int count = epoll_wait(poll_fd, ready, 256, 20);
+        int count = epoll_wait(poll_fd, ready, 256, measuring ? 20 : 1);
         long now = now_ns();
         if (now >= end_ns || (ending && !busy)) return;
+        begin_those_due(from, begin_ns);
         if (!measuring && !ending && now >= begin_ns) {
             measuring = 1;
             window_begin = now;
@@ -307,20 +318,18 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     port = atoi(argv[1]);
     read_request(argv[2]);
-    int count = atoi(argv[3]);
+    connection_count = atoi(argv[3]);
     wanted_events = atoi(argv[6]);
     poll_fd = epoll_create1(0);
-    Connection *connections = calloc(count, sizeof *connections);
+    connections = calloc(connection_count, sizeof *connections);
     if (!connections) fail("calloc");
-    for (int i = 0; i < count; i++) dial(&connections[i]);
-    long begin_ns = now_ns() + (long)(atof(argv[4]) * 1e9);
-    long end_ns = begin_ns + (long)(atof(argv[5]) * 1e9);
-    for (int i = 0; i < count; i++) begin(&connections[i]);
-    run(begin_ns, end_ns);
+    for (int i = 0; i < connection_count; i++) dial(&connections[i]);
+    long from = now_ns(), begin_ns = from + (long)(atof(argv[4]) * 1e9);
+    run(from, begin_ns, begin_ns + (long)(atof(argv[5]) * 1e9));
     double seconds = (now_ns() - window_begin) / 1e9;
     measuring = 0;
     ending = 1;
-    run(0, now_ns() + DRAIN_S * 1000000000L);
+    run(0, 0, now_ns() + DRAIN_S * 1000000000L);
     print_result(seconds);
     return 0;
 }

@@ -17,7 +17,6 @@ from .cases import PACE_US, PATHS, Case
 from .processes import Process
 from .systems import System
 
-WARMUP = 0.3
 PATIENCE = 120  # seconds that a gateway has for its start
 ENDS = {"chat": "[DONE]", "messages": "message_stop", "responses": "response.completed"}
 
@@ -114,7 +113,7 @@ class Running:
         path = PATHS[case.client]
         file.write_bytes(requests.http(path, self._headers(case), self._body(case)))
         command = [str(self.bench.work / "load"), str(self.port), str(file), str(connections)]
-        command += [str(WARMUP), str(seconds), str(case.events)]
+        command += [str(case.warmup), str(seconds), str(case.events)]
         before = self.process.cpu() if self.process else 0.0
         done = subprocess.run(
             ["taskset", "-c", str(self.bench.load_core), *command],
