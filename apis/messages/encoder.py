@@ -46,13 +46,12 @@ class MessagesEncoder(Encoder):
     def feed(self, event: ir.Event, choice: int = 0) -> bytes:
         if self._over:
             return b""
-        return b"".join([self._write(ready) for ready in self._in_turn(event)])
+        if isinstance(event, ir.Opaque):
+            return b"".join([self._write(ready) for ready in self._queued(event)])
+        return b"".join([self._write(ready) for ready in self._sequencer.feed(event)])
 
-    def _in_turn(self, event: ir.Event) -> Iterator[ir.Event]:
+    def _queued(self, event: ir.Opaque) -> Iterator[ir.Event]:
         """Puts an opaque object into the queue of parts: it is a block, and may not overlap."""
-        if not isinstance(event, ir.Opaque):
-            yield from self._sequencer.feed(event)
-            return
         index = -next(self._opaques)
         yield from self._sequencer.feed(ir.PartStarted(index, event))
         yield from self._sequencer.feed(ir.PartEnded(index))
@@ -103,6 +102,9 @@ class MessagesEncoder(Encoder):
         return frame(data, "message_delta") + note + STOP
 
 
+_AFTER_TEXT = b"}}\n\n"
+_AFTER = b'""' + _AFTER_TEXT
+
 # Blocks ------------------------------------------------------------------------------------------
 
 
@@ -118,6 +120,7 @@ class _Block:
         self._index = -1
         self._texts: list[str] = []
         self._logprobs: tuple[ir.TokenLogprob, ...] = ()
+        self._before = b""
 
     def start(self) -> bytes:
         return b""
@@ -129,7 +132,10 @@ class _Block:
         return self.show(event.text) if event.text else b""
 
     def show(self, text: str) -> bytes:
-        return self.put({"type": self.delta_type, self.delta_field: text})
+        # All deltas of a block are alike but for the text: most of a stream is written here.
+        if not self._before:
+            self._before = self.put({"type": self.delta_type, self.delta_field: ""})[: -len(_AFTER)]
+        return self._before + orjson.dumps(text) + _AFTER_TEXT
 
     def annotate(self, value: ir.Citation | ir.Reasoning) -> bytes:
         self._part = annotate(self._part, value)
