@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from ..canon import ir
 from ..canon.errors import ProtocolViolation, StackError
@@ -19,16 +19,25 @@ logger = logging.getLogger("polystack")
 
 LIMIT = 256  # events
 
+Stage = Callable[[ir.Event], Iterable[ir.Event]]
+
 
 class Pump:
     """The merged events of `sources`, each with the number of its source.
 
     Every source obeys the grammar here: one that breaks it, raises, or ends without a terminal
-    becomes a `Failed`, so each ends with exactly one terminal.
+    becomes a `Failed`, so each ends with exactly one terminal. `stages`, one for each source, may
+    put other legal events in place of an event.
     """
 
-    def __init__(self, sources: Sequence[AsyncIterator[ir.Event]], limit: int = LIMIT) -> None:
+    def __init__(
+        self,
+        sources: Sequence[AsyncIterator[ir.Event]],
+        limit: int = LIMIT,
+        stages: Sequence[Stage] = (),
+    ) -> None:
         self._limit = limit
+        self._stages = stages
         self._events: list[tuple[int, ir.Event]] = []
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
@@ -74,10 +83,12 @@ class Pump:
             self._put(choice, ir.Failed(StackError(f"the provider failed ({name}); see the log")))
 
     async def _follow(self, choice: int, source: AsyncIterator[ir.Event], grammar: Grammar) -> None:
+        stage = self._stages[choice] if self._stages else None
         try:
             async for event in source:
                 grammar.feed(event)
-                self._put(choice, event)
+                for shown in stage(event) if stage is not None else (event,):
+                    self._put(choice, shown)
                 if grammar.state is State.DONE:
                     return
                 while len(self._events) >= self._limit:

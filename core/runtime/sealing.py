@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -184,15 +184,3 @@ class Sealing:
             yield ir.PartAnnotated(index, ir.Reasoning(signature=seal))
         else:
             yield ir.PartAnnotated(index, ir.Reasoning(sealed=seal))
-
-
-async def sealed(events: AsyncIterator[ir.Event], sealing: Sealing) -> AsyncGenerator[ir.Event]:
-    """The events of one answer with seals in place of its makers' marks."""
-    try:
-        async for event in events:
-            for shown in sealing.feed(event):
-                yield shown
-    finally:
-        close = getattr(events, "aclose", None)
-        if close is not None:
-            await close()

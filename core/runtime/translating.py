@@ -15,10 +15,10 @@ from ..contract.losses import HEADER, Ledger, fidelity
 from ..contract.provider import Prepared
 from .call import Call, Reply
 from .distribution import ServerConfig
-from .pump import Pump
+from .pump import Pump, Stage
 from .registry import Target
 from .resolver import Route
-from .sealing import Sealing, Seals, opened, sealed
+from .sealing import Sealing, Seals, opened
 
 logger = logging.getLogger("polystack")
 
@@ -50,11 +50,12 @@ async def translate(
     context = Context(call.token, int(time.time()), target.name, losses)
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
     runs = [ready.run(choice) for choice in range(request.sampling.n)]
+    stages: list[Stage] = []
     # In one protocol the upstream's own marks pass; engines in this process make none.
     if api.opaque is not None and ready.api not in ("", api.name):
         origin = target.provider.name
-        runs = [sealed(run, Sealing(api.opaque, origin, seals, losses)) for run in runs]
-    pump = Pump(runs)
+        stages = [Sealing(api.opaque, origin, seals, losses).feed for _ in runs]
+    pump = Pump(runs, stages=stages)
     if request.stream:
         return await _streamed(api, request, context, pump, headers, settings)
     return await _whole(api, request, context, pump, headers)
