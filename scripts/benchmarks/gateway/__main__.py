@@ -102,7 +102,7 @@ def _measure(bench: Bench, options: argparse.Namespace) -> tuple[list[Sample], l
     try:
         for system in systems:
             try:
-                first = next(filter(system.covers, cases), cases[0])
+                first = next(filter(system.covers, CASES))
                 running.append(_start(bench, system, first, samples))
             except Refused as error:
                 if isinstance(system, Polystack):
