@@ -35,9 +35,16 @@ class Watcher(Relay):
     def feed(self, chunk: bytes) -> bytes:
         whole = self._whole(chunk)
         if whole and self._marked(whole):
-            for event in events(whole):
-                self._look(event)
+            for piece in self._pieces(whole):
+                for event in events(piece) if self._marked(piece) else ():
+                    self._look(event)
         return whole
+
+    def _pieces(self, whole: bytes) -> list[bytes]:
+        """Single events where they are easily told apart, so that few of them are parsed."""
+        if self._returns:
+            return [whole]
+        return [block + b"\n\n" for block in whole.split(b"\n\n") if block]
 
     def rest(self) -> bytes:
         return b"".join(self._held)

@@ -63,6 +63,8 @@ class Parser:
         return bool(self._mark or self._length or self._data)
 
     def feed(self, chunk: bytes) -> Iterator[SSEvent]:
+        if self._mark == b"" and chunk and not BOM.startswith(chunk[:1]):
+            self._mark = None
         if self._fresh and len(chunk) <= self._limit and b"\r" not in chunk:
             # Nearly every chunk: whole events with LF, each a line of data with or without a name.
             *blocks, chunk = chunk.split(b"\n\n")

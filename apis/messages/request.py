@@ -62,6 +62,8 @@ def _check(wire: schema.Request, operation: str) -> None:
 
 def _extra(wire: schema.Wire, **more: object) -> ir.Extra | None:
     """The unknown fields, for which null says no more than absence does."""
+    if not wire.model_extra and not more:
+        return None
     fields = {**(wire.model_extra or {}), **more}
     fields = {name: value for name, value in fields.items() if value is not None}
     return {NAME: fields} if fields else None

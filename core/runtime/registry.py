@@ -88,7 +88,7 @@ class Registry:
         target = self._settled(name) or self._offered.get(name) or self._globbed(name)
         if target is None:
             raise UnknownModel(self._unknown(name), param="model")
-        return replace(target, name=name)
+        return target if target.name == name else replace(target, name=name)
 
     def settled(self, name: str | None) -> bool:
         """Whether no list of a provider's could change what a name stands for."""

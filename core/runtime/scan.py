@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from ..canon.errors import InvalidRequest
-from .body import decoded, deeper, no_constant, not_json, not_whole, too_deep, twice
+from .body import WRITTEN_DEPTH, decoded, deeper, no_constant, not_json, not_whole, too_deep, twice
 
 Span = tuple[int, int]
 
@@ -41,26 +41,35 @@ class Scan:
     model: Any
     stream: Any
     _body: bytes
-    _text: str
-    _model_at: Span | None  # of the value, in characters
-    _bare: bool  # an object without fields
+    _compact: bool  # written without spaces and needless escapes
 
     def with_model(self, name: str) -> bytes:
         """The body under another model's name; not another byte is changed."""
         literal = orjson.dumps(name)
-        if self._model_at is not None:
-            start, end = map(self._byte, self._model_at)
+        # Within a text the quotes would be escaped, so what stands once like this is the field.
+        field = b'"model":' + orjson.dumps(self.model)
+        if self._compact and self.model is not None and self._body.count(field) == 1:
+            return self._body.replace(field, b'"model":' + literal)
+        text = self._body.decode()
+        fields = _fields(text)
+        if "model" in fields:
+            start, end = (len(text[:at].encode()) for at in fields["model"][1])
             return self._body[:start] + literal + self._body[end:]
         inside = self._body.index(b"{") + 1
-        field = b'"model":' + literal + (b"" if self._bare else b",")
+        field = b'"model":' + literal + (b"," if fields else b"")
         return self._body[:inside] + field + self._body[inside:]
-
-    def _byte(self, index: int) -> int:
-        return index if self._text.isascii() else len(self._text[:index].encode())
 
 
 def scan(body: bytes, max_depth: int) -> Scan:
     """Raises `InvalidRequest` that says where a body goes wrong, in the words of `body.parse`."""
+    try:
+        value = orjson.loads(body)
+        plain = isinstance(value, dict) and orjson.dumps(value) == body
+    except (orjson.JSONDecodeError, TypeError):
+        plain = False
+    # A compact body that comes out as it went in has no key twice; see `body.parse`.
+    if plain and max_depth >= WRITTEN_DEPTH:
+        return Scan(value.get("model"), value.get("stream"), body, True)
     text = decoded(body)
     try:
         fields = _fields(text)
@@ -71,11 +80,11 @@ def scan(body: bytes, max_depth: int) -> Scan:
     for value, _ in fields.values():
         if isinstance(value, dict | list) and deeper(value, max_depth - 1):
             raise too_deep(max_depth)
-    model, model_at = fields.get("model", (None, None))
+    model, _ = fields.get("model", (None, None))
     stream, _ = fields.get("stream", (None, None))
     if isinstance(model, str) and _SURROGATE.search(model):
         raise not_whole()
-    return Scan(model, stream, body, text, model_at, not fields)
+    return Scan(model, stream, body, False)
 
 
 def _fields(text: str) -> dict[str, tuple[Any, Span]]:

@@ -15,6 +15,7 @@ from . import Answer, Timeouts, Tls, Transport, Unreachable
 if TYPE_CHECKING:
     import aiohttp
 
+USER_AGENT = f"polystack/{version('polystack')}"
 PIECE = 1 << 18  # bytes that one read may bring
 KEPT = 60.0  # seconds for which an idle connection is kept
 
@@ -34,7 +35,7 @@ class Pooled(Transport):
 
         session = self._session or self._open()
         deadline = _deadline(timeouts.total)
-        sent = {"user-agent": f"polystack/{version('polystack')}", **headers}
+        sent = {"user-agent": USER_AGENT, **headers}
         async with _failing(), _within(timeouts.first_byte, deadline, "the head of its answer"):
             response = await session.request(
                 method,

@@ -259,3 +259,19 @@ def test_a_body_may_be_as_deep_as_the_limit_and_no_deeper(limit: int) -> None:
         scan(nested(limit + 1), limit)
     half = b'"half": "\\ud83d", '  # which orjson writes not at all
     assert scan(b"{" + half + nested(limit)[1:], limit).model is None
+
+
+@pytest.mark.parametrize(
+    ("body", "renamed"),
+    [
+        (b'{"model":"a","x":{"model":"a"}}', b'{"model":"new","x":{"model":"a"}}'),
+        (b'{"x":{"model":"a"},"model":"a"}', b'{"x":{"model":"a"},"model":"new"}'),
+        (b'{"x":{"model":"a"},"model": "a"}', b'{"x":{"model":"a"},"model": "new"}'),
+        (b'{"x":"\\"model\\":\\"a\\"","model":"a"}', b'{"x":"\\"model\\":\\"a\\"","model":"new"}'),
+        (b'{"x":["model","a"],"model":"a"}', b'{"x":["model","a"],"model":"new"}'),
+        (b'{"model":null,"x":{"model":null}}', b'{"model":"new","x":{"model":null}}'),
+        (b'{"x":{"model":null}}', b'{"model":"new","x":{"model":null}}'),
+    ],
+)
+def test_another_field_of_the_same_name_is_left_alone(body: bytes, renamed: bytes) -> None:
+    assert scan(body, 256).with_model("new") == renamed
