@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ....core.canon.errors import StackError, UpstreamError, UpstreamTimeout
 from . import Answer, Timeouts, Tls, Transport, Unreachable
+from .tls import context
 
 if TYPE_CHECKING:
     import aiohttp
@@ -51,7 +51,7 @@ class Pooled(Transport):
     def _open(self) -> aiohttp.ClientSession:
         import aiohttp
 
-        connector = aiohttp.TCPConnector(limit=0, ssl=_context(self._tls), keepalive_timeout=KEPT)
+        connector = aiohttp.TCPConnector(limit=0, ssl=context(self._tls), keepalive_timeout=KEPT)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -161,17 +161,3 @@ async def _cut() -> AsyncIterator[None]:
         raise UpstreamError(
             "the upstream closed the connection in the middle of its answer"
         ) from None
-
-
-def _context(tls: Tls) -> ssl.SSLContext | bool:
-    if tls == Tls():
-        return True
-    context = ssl.create_default_context()
-    if tls.ca is not None:
-        context.load_verify_locations(tls.ca)
-    if tls.certificate is not None:
-        context.load_cert_chain(tls.certificate, tls.key)
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
