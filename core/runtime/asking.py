@@ -8,7 +8,6 @@ the guess decides nothing else.
 from __future__ import annotations
 
 import re
-from functools import cached_property
 
 import orjson
 
@@ -27,39 +26,46 @@ class Asked:
         self._operation = operation
         self._body = call.body
         self._max_depth = max_depth
+        self._written = b""
+        self._scanned: Scan | None = None
+        self._request: ir.Request | None = None
 
-    @cached_property
+    @property
     def raw(self) -> bytes:
-        return self._body if isinstance(self._body, bytes) else orjson.dumps(self._body)
+        if not isinstance(self._body, bytes):
+            self._written = self._written or orjson.dumps(self._body)
+            return self._written
+        return self._body
 
     def guess(self) -> str | None:
         """What is probably the model's name."""
         found = _MODEL.search(self.raw)
         return found[1].decode("utf-8", "replace") if found else None
 
-    @cached_property
+    @property
     def scanned(self) -> Scan:
-        return scan(self.raw, self._max_depth)
+        if self._scanned is None:
+            self._scanned = scan(self.raw, self._max_depth)
+        return self._scanned
 
-    @cached_property
+    @property
     def request(self) -> ir.Request:
-        document: object = self._body
-        if isinstance(self._body, bytes):
-            document = json_body.parse(self._body, self._max_depth)
-        return self._api.decode(document, self._operation.name)
+        if self._request is None:
+            document: object = self._body
+            if isinstance(self._body, bytes):
+                document = json_body.parse(self._body, self._max_depth)
+            self._request = self._api.decode(document, self._operation.name)
+        return self._request
 
     def read(self, scanning: bool) -> None:
         """Read the body in one of the two ways; raises `InvalidRequest`."""
-        if scanning:
-            self.scanned  # noqa: B018 (cached)
-        else:
-            self.request  # noqa: B018
+        _ = self.scanned if scanning else self.request
 
     @property
     def model(self) -> str | None:
         """The name asked for, by whichever reading there has been."""
-        if "scanned" in self.__dict__:
-            name = self.scanned.model
+        if self._scanned is not None:
+            name = self._scanned.model
             if name is None or isinstance(name, str):
                 return name
         return self.request.model  # which refuses a name that is no text, in the API's own words

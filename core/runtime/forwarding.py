@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import orjson
 
@@ -113,10 +114,12 @@ def _is_json(body: bytes) -> bool:
 
 
 def _shown(api: Api, headers: Headers) -> dict[str, str]:
-    shown = {name: value for name, value in headers.items() if _allowed(name, api.response_headers)}
+    patterns = api.response_headers
+    shown = {name: value for name, value in headers.items() if _allowed(name, patterns)}
     return {HEADER: "exact", "x-stack-route": "native"} | shown
 
 
+@lru_cache(4096)
 def _allowed(name: str, patterns: tuple[str, ...]) -> bool:
     return name == "content-type" or any(
         name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern

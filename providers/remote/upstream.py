@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ def root(base_url: str) -> str:
     return base_url if urlsplit(base_url).path not in ("", "/") else f"{base_url.rstrip('/')}/v1"
 
 
+@lru_cache(1024)
 def url(base_url: str, path: str) -> str:
     return root(base_url) + path.removeprefix("/v1")
 

@@ -120,7 +120,6 @@ class App:
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
         limit = self._settings.max_body
-        too_large = TooLarge(f"the request body is larger than {limit} bytes, this stack's limit")
         if headers.get("content-encoding", "identity") != "identity":
             raise InvalidRequest(
                 f"content-encoding {headers['content-encoding']!r} is not taken; "
@@ -128,7 +127,7 @@ class App:
             )
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > limit:
-            raise too_large
+            raise _too_large(limit)
         chunks, size = [], 0
         while True:
             message = await receive()
@@ -137,10 +136,14 @@ class App:
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > limit:
-                raise too_large
+                raise _too_large(limit)
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the request body is larger than {limit} bytes, this stack's limit")
 
 
 class _WrongMethod(MethodNotAllowed):

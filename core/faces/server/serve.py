@@ -53,6 +53,7 @@ async def _serve(stack: Stack, listener: socket.socket) -> int:
             lifespan="on",
             ws="none",
             server_header=False,
+            proxy_headers=False,  # nothing here looks at a client's address
             timeout_graceful_shutdown=DRAIN,
         )
         server = _Server(config, summary(stack, _url(listener)))
