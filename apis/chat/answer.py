@@ -128,6 +128,7 @@ def usage_of(document: Fields) -> ir.Usage | None:
         count(usage.get("prompt_tokens"), "prompt_tokens") or 0,
         count(usage.get("completion_tokens"), "completion_tokens") or 0,
         cache_read=_cached(prompt, usage),
+        cache_write=count(prompt.get("cache_write_tokens"), "cache_write_tokens"),
         reasoning=count(completion.get("reasoning_tokens"), "reasoning_tokens"),
     )
 

@@ -97,6 +97,7 @@ def usage(counts: Sequence[ir.Usage]) -> Document | None:
     prompt = counts[0].input
     output = sum(count.output for count in counts)
     thought = sum(count.reasoning or 0 for count in counts)
+    written = counts[0].cache_write
     return {
         "prompt_tokens": prompt,
         "completion_tokens": output,
@@ -104,7 +105,8 @@ def usage(counts: Sequence[ir.Usage]) -> Document | None:
         "prompt_tokens_details": {
             "cached_tokens": counts[0].cache_read or 0,
             "audio_tokens": 0,
-        },
+        }
+        | given(cache_write_tokens=written),
         "completion_tokens_details": {
             "reasoning_tokens": thought,
             "audio_tokens": 0,

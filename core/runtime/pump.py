@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 
 from ..canon import ir
 from ..canon.errors import ProtocolViolation, StackError
@@ -19,7 +19,44 @@ logger = logging.getLogger("polystack")
 
 LIMIT = 256  # events
 
+UNENDED = "the provider's stream ended before its answer did"
+
 Stage = Callable[[ir.Event], Iterable[ir.Event]]
+
+
+async def whole(
+    source: AsyncIterator[ir.Event], stage: Stage | None = None
+) -> AsyncGenerator[ir.Event]:
+    """The events of one source, as a pump would give them, for a reader that waits for the end.
+
+    A failure is raised.
+    """
+    grammar = Grammar()
+    try:
+        async for event in source:
+            grammar.feed(event)
+            for shown in stage(event) if stage is not None else (event,):
+                yield shown
+            if grammar.state is State.DONE:
+                return
+        raise ProtocolViolation(UNENDED)
+    except StackError:
+        raise
+    except Exception as error:
+        raise _broken(error) from None
+    finally:
+        await _close(source)
+
+
+async def _close(source: AsyncIterator[ir.Event]) -> None:
+    close = getattr(source, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _broken(error: Exception) -> StackError:
+    logger.error("a provider failed", exc_info=error)
+    return StackError(f"the provider failed ({type(error).__name__}); see the log")
 
 
 class Pump:
@@ -74,13 +111,11 @@ class Pump:
         try:
             await self._follow(choice, source, grammar)
             if grammar.state is not State.DONE:
-                raise ProtocolViolation("the provider's stream ended before its answer did")
+                raise ProtocolViolation(UNENDED)
         except StackError as error:
             self._put(choice, ir.Failed(error))
         except Exception as error:
-            logger.exception("a provider failed")
-            name = type(error).__name__
-            self._put(choice, ir.Failed(StackError(f"the provider failed ({name}); see the log")))
+            self._put(choice, ir.Failed(_broken(error)))
 
     async def _follow(self, choice: int, source: AsyncIterator[ir.Event], grammar: Grammar) -> None:
         stage = self._stages[choice] if self._stages else None
@@ -95,9 +130,7 @@ class Pump:
                     self._room.clear()
                     await self._room.wait()
         finally:
-            close = getattr(source, "aclose", None)
-            if close is not None:
-                await close()
+            await _close(source)
 
     def _put(self, choice: int, event: ir.Event) -> None:
         self._events.append((choice, event))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import aclosing
 from typing import Self
 
 from ..canon import ir
@@ -15,7 +16,7 @@ from ..contract.losses import HEADER, Ledger, fidelity
 from ..contract.provider import Prepared
 from .call import Call, Reply
 from .distribution import ServerConfig
-from .pump import Pump, Stage
+from .pump import Pump, Stage, whole
 from .registry import Target
 from .resolver import Route
 from .sealing import Sealing, Seals, opened
@@ -55,17 +56,28 @@ async def translate(
     if api.opaque is not None and ready.api not in ("", api.name):
         origin = target.provider.name
         stages = [Sealing(api.opaque, origin, seals, losses).feed for _ in runs]
-    pump = Pump(runs, stages=stages)
     if request.stream:
+        pump = Pump(runs, stages=stages)
         return await _streamed(api, request, context, pump, headers, settings)
-    return await _whole(api, request, context, pump, headers)
+    if len(runs) == 1:
+        responses = [await _alone(runs[0], *stages)]
+    else:
+        responses = await _together(Pump(runs, stages=stages), len(runs))
+    document = api.document(request, responses, context)
+    _log_losses(context)
+    return Reply(200, {**headers, HEADER: fidelity(context.losses)}, document)
 
 
-async def _whole(
-    api: Api, request: ir.Request, context: Context, pump: Pump, headers: dict[str, str]
-) -> Reply:
-    folds = [Collector() for _ in range(request.sampling.n)]
-    unfinished = len(folds)
+async def _alone(run: AsyncIterator[ir.Event], stage: Stage | None = None) -> ir.Response:
+    fold = Collector()
+    async with aclosing(whole(run, stage)) as events:
+        async for event in events:
+            fold.feed(event)
+    return fold.response()
+
+
+async def _together(pump: Pump, unfinished: int) -> list[ir.Response]:
+    folds = [Collector() for _ in range(unfinished)]
     try:
         while unfinished:
             for choice, event in await pump.take():
@@ -73,9 +85,7 @@ async def _whole(
                 unfinished -= isinstance(event, ir.Finished)
     finally:
         await pump.aclose()
-    document = api.document(request, [fold.response() for fold in folds], context)
-    _log_losses(context)
-    return Reply(200, {**headers, HEADER: fidelity(context.losses)}, document)
+    return [fold.response() for fold in folds]
 
 
 async def _streamed(
