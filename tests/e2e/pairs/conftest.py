@@ -1,0 +1,61 @@
+"""One peer that plays upstreams of all three protocols, and one stack between it and the SDKs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from peer import Peer
+from peer.clients import Clients, connected
+from serving import serving
+
+# A provider for each protocol, and each under an alias: to a model of a name of its own.
+DISTRIBUTION = """\
+version: 1
+name: pairs
+apis: [messages, responses, chat]
+seals: {{key: "a key that is long enough for seals"}}
+providers:
+  messages:
+    type: anthropic
+    config: {{base_url: "{url}", api_key: upstream-key, discover: false, retries: 0}}
+  responses:
+    type: openai
+    config:
+      {{base_url: "{url}", api_key: upstream-key, native: [responses], discover: false, retries: 0}}
+  chat:
+    type: openai
+    config: {{base_url: "{url}", api_key: upstream-key, discover: false, retries: 0}}
+aliases:
+  to-messages: messages/wire-model
+  to-responses: responses/wire-model
+  to-chat: chat/wire-model
+"""
+
+
+@pytest.fixture(scope="session")
+def upstreams() -> Iterator[Peer]:
+    with Peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+def peer(upstreams: Peer) -> Iterator[Peer]:
+    upstreams.forget()
+    yield upstreams
+    upstreams.forget()
+
+
+@pytest.fixture(scope="session")
+def stack(upstreams: Peer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    source: Path = tmp_path_factory.mktemp("pairs") / "pairs.yaml"
+    source.write_text(DISTRIBUTION.format(url=upstreams.url))
+    with serving(source) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def clients(stack: str) -> Iterator[Clients]:
+    with connected(stack) as clients:
+        yield clients
