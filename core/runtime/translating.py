@@ -52,8 +52,7 @@ async def translate(
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
     runs = [ready.run(choice) for choice in range(request.sampling.n)]
     stages: list[Stage] = []
-    # In one protocol the upstream's own marks pass; engines in this process make none.
-    if api.opaque is not None and ready.api not in ("", api.name):
+    if api.opaque is not None and _is_marked(api, ready):
         origin = target.provider.name
         stages = [Sealing(api.opaque, origin, seals, losses).feed for _ in runs]
     if request.stream:
@@ -66,6 +65,15 @@ async def translate(
     document = api.document(request, responses, context)
     _log_losses(context)
     return Reply(200, {**headers, HEADER: fidelity(context.losses)}, document)
+
+
+def _is_marked(api: Api, ready: Prepared) -> bool:
+    """Whether thoughts bear marks that the client cannot give back as they are.
+
+    Engines in this process make none. In the upstream's own protocol a signature passes; a sealed
+    thought does not, since it goes with an id that our answer has another one for.
+    """
+    return ready.api != "" and (ready.api != api.name or api.opaque == "sealed")
 
 
 async def _alone(run: AsyncIterator[ir.Event], stage: Stage | None = None) -> ir.Response:

@@ -19,7 +19,9 @@ SEALED = {"messages": "data", "responses": "encrypted_content"}  # what clients 
 def replayed(turns: tuple[ir.Turn, ...], case: Case) -> tuple[ir.Turn, ...]:
     if not any(isinstance(part, ir.Reasoning) for turn in turns for part in turn.parts):
         return turns
-    return tuple(with_parts(turn, tuple(_parts(turn, case))) for turn in turns)
+    kept = ((turn, with_parts(turn, tuple(_parts(turn, case)))) for turn in turns)
+    # A turn of which nothing is left is no turn; one that was empty before is the client's own.
+    return tuple(turn for before, turn in kept if turn.parts or not before.parts)
 
 
 def demanded(turns: Iterable[ir.Turn], case: Case) -> Iterator[ir.Turn]:
