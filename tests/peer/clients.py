@@ -5,9 +5,10 @@ An answer comes back as a document, once its SDK's own type has found all of its
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from anthropic import Anthropic
@@ -23,6 +24,7 @@ class Clients:
     gpt: OpenAI
 
     def ask(self, api: str, body: dict[str, Any], stream: bool) -> dict[str, Any]:
+        body = accepted(self.claude.messages.create, body) if api == "messages" else body
         match api, stream:
             case "messages", False:
                 return _message(self.claude.messages.create(**body))
@@ -53,6 +55,14 @@ class Clients:
             for _ in stream:
                 pass
             return stream.current_completion_snapshot  # its final one raises for a cut answer
+
+
+def accepted(method: Callable[..., Any], body: dict[str, Any]) -> dict[str, Any]:
+    """The body as arguments of an SDK's method, what it does not know beside them."""
+    known = signature(method).parameters
+    beside = {name: value for name, value in body.items() if name not in known}
+    named = {name: value for name, value in body.items() if name in known}
+    return named | ({"extra_body": beside} if beside else {})
 
 
 def _message(answer: Any) -> dict[str, Any]:

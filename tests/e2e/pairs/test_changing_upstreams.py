@@ -87,13 +87,13 @@ def message(n: int) -> tuple[Body, list[Body]]:
 
 
 def response(n: int) -> tuple[Body, list[Body]]:
-    thought = {
+    thought: Body = {
         "id": f"rs_{n}",
         "type": "reasoning",
         "summary": [{"type": "summary_text", "text": f"thought {n}"}],
         "encrypted_content": f"enc-{n}",
     }
-    call = {
+    call: Body = {
         "id": f"fc_{n}",
         "type": "function_call",
         "call_id": f"call_{n}",
@@ -124,7 +124,8 @@ def response(n: int) -> tuple[Body, list[Body]]:
     document = head | {"output": [thought, call], "status": "completed", "usage": usage}
     events: list[Body] = [{"type": "response.created", "response": head}]
     for i, item in enumerate((thought, call)):
-        bare = item | ({"summary": []} if i == 0 else {"arguments": ""})
+        emptied: Body = {"arguments": ""} if i else {"summary": []}
+        bare = item | emptied
         bare.pop("encrypted_content", None)
         events.append({"type": "response.output_item.added", "output_index": i, "item": bare})
         if i:
