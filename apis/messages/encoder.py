@@ -87,7 +87,10 @@ class MessagesEncoder(Encoder):
     def _start(self, event: ir.Started) -> bytes:
         self._usage = event.usage
         message = frame_of_message(self._context) | {"usage": wire_usage(event.usage)} | own(event)
-        return frame({"type": "message_start", "message": message}, "message_start")
+        started = frame({"type": "message_start", "message": message}, "message_start")
+        # The protocol wants counts here that an upstream of another one tells at the end only.
+        estimated = event.usage is not None and event.usage.estimated
+        return started + (comment("x-stack-usage estimated") if estimated else b"")
 
     def _finish(self, event: ir.Finished) -> bytes:
         self._over = True

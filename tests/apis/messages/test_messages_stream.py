@@ -265,3 +265,12 @@ def test_the_sdk_raises_its_own_exception_for_an_error(
     with client(refuse) as sdk, pytest.raises(expected) as caught:
         ask(sdk)
     assert caught.value.request_id == "req_1"
+
+
+def test_counts_that_are_guessed_at_the_start_are_marked_and_corrected_at_the_end() -> None:
+    encoder = API.encoder(REQUEST, context())
+    guessed = encoder.feed(ir.Started("u", "u", ir.Usage(input=40, estimated=True)))
+    assert b'"input_tokens":40' in guessed
+    assert guessed.endswith(b"\n\n: x-stack-usage estimated\n\n")
+    assert b"x-stack-usage" not in stream(STARTED)
+    assert b'"input_tokens":33' in encoder.feed(ir.Finished(ir.Stop("end"), ir.Usage(input=33)))
