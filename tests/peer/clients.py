@@ -5,7 +5,7 @@ An answer comes back as a document, once its SDK's own type has found all of its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
@@ -38,6 +38,18 @@ class Clients:
                 return _completion(self.gpt.chat.completions.create(**body))
             case _:
                 return _completion(self._streamed_completion(body))
+
+    def headers(self, api: str, body: dict[str, Any]) -> Mapping[str, str]:
+        """Those of a whole answer."""
+        create: Any = {
+            "messages": self.claude.messages.with_raw_response.create,
+            "responses": self.gpt.responses.with_raw_response.create,
+            "chat": self.gpt.chat.completions.with_raw_response.create,
+        }[api]
+        if api == "messages":
+            body = accepted(self.claude.messages.create, body)
+        headers: Mapping[str, str] = create(**body).headers
+        return headers
 
     def _streamed_message(self, body: dict[str, Any]) -> Any:
         with self.claude.messages.stream(**body) as stream:

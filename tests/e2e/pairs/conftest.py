@@ -10,7 +10,7 @@ from peer import Peer
 from peer.clients import Clients, connected
 from serving import serving
 
-# A provider for each protocol, and each under an alias: to a model of a name of its own.
+# A provider for each protocol, with a model under its own name and one behind an alias.
 DISTRIBUTION = """\
 version: 1
 name: pairs
@@ -27,6 +27,10 @@ providers:
   chat:
     type: openai
     config: {{base_url: "{url}", api_key: upstream-key, discover: false, retries: 0}}
+models:
+  wire-messages: {{provider: messages}}
+  wire-responses: {{provider: responses}}
+  wire-chat: {{provider: chat}}
 aliases:
   to-messages: messages/wire-model
   to-responses: responses/wire-model
