@@ -16,6 +16,8 @@ from ..canon import ir
 
 Verdict = Literal["mapped", "approximated", "dropped", "refused"]
 
+DROPS: frozenset[Verdict] = frozenset({"dropped", "refused"})  # what a strict route refuses
+
 HEADER = "x-stack-fidelity"
 HEADER_LIMIT = 1024  # bytes
 

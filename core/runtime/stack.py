@@ -168,13 +168,17 @@ class Stack:
         return await self._catalog.resolve(model)
 
     async def explain(self, api: str | Api, operation: str | Operation, call: Call) -> Explanation:
-        """What would become of a call, without making it: its route, and what would be lost."""
+        """What would become of a call, without making it: its route, and what would be lost.
+
+        What a strict route would refuse is listed like everything else.
+        """
         api = self._api(api)
         asked, target, route, native = await self._routed(api, _operation(api, operation), call)
         if route.kind == "native" and native is not None:
             return Explanation(target, route, api.name, Ledger())
         request = _for_provider(asked.request, api, call, target)
-        ready, losses = await translating.prepared(api, request, target, route, self._seals)
+        lenient = replace(target, fidelity="lenient")
+        ready, losses = await translating.prepared(api, request, lenient, route, self._seals)
         return Explanation(target, route, ready.api, losses)
 
     # What a call needs ---------------------------------------------------------------------------

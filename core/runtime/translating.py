@@ -12,7 +12,7 @@ from ..canon import ir
 from ..canon.collect import Collector
 from ..canon.errors import InvalidRequest, NotSupported, StackError
 from ..contract.api import Api, Context, Encoder
-from ..contract.losses import HEADER, Ledger, fidelity
+from ..contract.losses import DROPS, HEADER, Ledger, fidelity
 from ..contract.provider import Prepared
 from .call import Call, Reply
 from .distribution import ServerConfig
@@ -174,7 +174,7 @@ def _log_losses(context: Context) -> None:
 
 def _refuse_drops(losses: Ledger) -> None:
     for loss in losses:
-        if loss.verdict in ("dropped", "refused"):
+        if loss.verdict in DROPS:
             raise NotSupported(
                 f"{loss.path}: {loss.why}, and this route is strict about fidelity; leave it out, "
                 "or set the model's fidelity to lenient",

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from ...canon.errors import ConfigError, StackError
-from ...contract.losses import fidelity
+from ...contract.losses import DROPS, fidelity
 from ...runtime.call import Call
+from ...runtime.spelling import choices
 from ...runtime.stack import Explanation, Stack
 
 Explained = dict[str, Any]
@@ -45,6 +46,8 @@ async def _explain(
     stack = Stack.load(source, overrides=overrides)
     try:
         async with stack:
+            if api not in stack.apis:
+                raise ConfigError(f"--api: {choices(api, stack.apis, 'protocols')}")
             if document is None:
                 target = await stack.target(model)
                 native = api in target.model.native
@@ -75,6 +78,7 @@ def _explained(explanation: Explanation) -> Explained:
         "reasons": list(route.reasons),
         "asked_in": explanation.api or None,
         "fidelity": fidelity(losses),
+        "refused": target.fidelity == "strict" and any(x.verdict in DROPS for x in losses),
         "losses": [{"path": x.path, "verdict": x.verdict, "why": x.why} for x in losses],
     }
 
@@ -99,6 +103,8 @@ def report(explained: Explained) -> str:
         lines.append(f"upstream  is asked in {explained['asked_in']}")
     if "fidelity" in explained:
         lines.append(f"fidelity  {explained['fidelity']}")
+        if explained["refused"]:
+            lines.append("refused   with status 400, since the route is strict")
         losses = explained["losses"]
         width = max((len(loss["path"]) for loss in losses), default=0)
         lines += [f"  {x['verdict']:<12} {x['path']:<{width}}  {x['why']}" for x in losses]
