@@ -89,6 +89,48 @@ def test_the_distribution_in_the_readme_is_valid(tmp_path: Path) -> None:
     provider_config(loaded, "local", Plugins().provider("llamacpp"))
 
 
+def test_the_gateway_in_the_readme_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.yaml"
+    path.write_text(blocks("README.md", "yaml")[1])
+    loaded = Stack.load(path, env={}).loaded
+    for name, entry in loaded.distribution.providers.items():
+        provider_config(loaded, name, Plugins().provider(entry.type))
+
+
+def test_the_configuration_of_a_remote_server_is_valid(tmp_path: Path) -> None:
+    provider, seals = blocks("docs/remote.md", "yaml")
+    path = tmp_path / "remote.yaml"
+    path.write_text(f"version: 1\nname: remote\napis: [chat]\n{provider}{seals}")
+    loaded = Stack.load(path, env={"STACK_SEAL_KEY": "k" * 32}).loaded
+    config = provider_config(loaded, "up", Plugins().provider("openai"))
+    assert config.model_fields_set >= set(config.model_dump()) - {"api_keys", "auth"}, (
+        "every setting is shown"
+    )
+
+
+def test_the_table_of_remote_servers_is_the_presets() -> None:
+    from polystack.providers.remote.presets import PRESETS
+
+    rows = re.findall(r"^\| `(.*)` \| (.*) \| `(.*)` \| (.*) \| (.*) \|$", _text("remote.md"), re.M)
+    assert rows == [(p.type, p.title, p.base_url, ", ".join(p.native), p.read) for p in PRESETS]
+
+
+def test_every_reason_for_a_repair_is_explained() -> None:
+    from polystack.core.contract.provider import NativeCall
+    from polystack.providers.remote.objections import objections
+    from polystack.providers.remote.traits import Traits
+
+    body = b'x-anthropic-billing-header "role":"system" "thread":{} "signature":""'
+    call = NativeCall("messages", "create", "POST", "/", "", {}, body, False)
+    strictest = Traits(system_in_conversation=False, signed_thinking=True)
+    for reason in ("seal", *objections(call, strictest)):
+        assert f"| `{reason}` |" in _text("remote.md")
+
+
+def _text(document: str) -> str:
+    return (ROOT / "docs" / document).read_text()
+
+
 def test_every_file_that_a_document_links_to_is_there() -> None:
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
