@@ -8,6 +8,7 @@ in each client protocol, and what an upstream of each protocol must get for it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,12 @@ def stream(upstream: str, scenario: str) -> bytes:
     return (ROOT / upstream / f"{scenario}.sse").read_bytes()
 
 
-def answer(upstream: str, scenario: str, stream_: bool, cuts: tuple[int, ...] = ()) -> Answer:
-    if stream_:
-        return streamed(stream(upstream, scenario), cuts)
-    return whole(document(upstream, scenario))
+def answer(
+    upstream: str, scenario: str, as_stream: bool, headers: Mapping[str, str] | None = None
+) -> Answer:
+    if as_stream:
+        return streamed(stream(upstream, scenario), headers=headers)
+    return whole(document(upstream, scenario), headers=headers)
 
 
 def seen(scenario: str, client: str, upstream: str) -> Any:
