@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 from peer import Peer, streamed, transcripts, whole
+from peer.framings import FRAMINGS, commented, crlf
 from peer.raw import post
 
 APIS = pytest.mark.parametrize("api", transcripts.PROTOCOLS)
@@ -142,45 +143,6 @@ def test_a_whole_answer_comes_back_byte_for_byte(peer: Peer, stack: str, api: st
     assert reply.body == answer
 
 
-def crlf(stream: bytes) -> bytes:
-    return stream.replace(b"\n", b"\r\n")
-
-
-def commented(stream: bytes) -> bytes:
-    return b": hello\n\n" + stream.replace(b"\n\n", b"\n: between\n\n: alone\n\n")
-
-
-def without_spaces(stream: bytes) -> bytes:
-    return stream.replace(b"data: ", b"data:").replace(b"event: ", b"event:")
-
-
-def with_other_fields(stream: bytes) -> bytes:
-    return b"retry: 100\n\n" + stream.replace(b"data: ", b"id: 7\nx: y\ndata: ")
-
-
-def with_unknown_events(stream: bytes) -> bytes:
-    return b'event: x.new\ndata: {"type": "x.new", "choices": []}\n\n' + stream
-
-
-def after_its_end(stream: bytes) -> bytes:
-    return stream + b": bye\n\n"
-
-
-def with_returns(stream: bytes) -> bytes:
-    return stream.replace(b"\n", b"\r")
-
-
-FRAMINGS = [
-    crlf,
-    commented,
-    without_spaces,
-    with_other_fields,
-    with_unknown_events,
-    after_its_end,
-    with_returns,
-]
-
-
 def relayed(peer: Peer, stack: str, api: str, stream: bytes, cuts: Sequence[int] = ()) -> bytes:
     peer.play(streamed(stream, cuts))
     reply = post(stack, transcripts.PATHS[api], odd(api, f'"to-{api}"'.encode(), True))
@@ -190,12 +152,11 @@ def relayed(peer: Peer, stack: str, api: str, stream: bytes, cuts: Sequence[int]
 
 
 @APIS
-@pytest.mark.parametrize("framing", FRAMINGS, ids=lambda framing: framing.__name__)
+@pytest.mark.parametrize("framing", FRAMINGS)
 def test_a_stream_comes_back_byte_for_byte_however_it_is_framed(
-    peer: Peer, stack: str, api: str, framing: object
+    peer: Peer, stack: str, api: str, framing: str
 ) -> None:
-    assert callable(framing)
-    stream = framing(transcripts.stream(api, "interleaved_thinking"))
+    stream = FRAMINGS[framing](transcripts.stream(api, "interleaved_thinking"))
     assert relayed(peer, stack, api, stream) == stream
 
 

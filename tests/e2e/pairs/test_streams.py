@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from peer import Peer, streamed, transcripts
 from peer.clients import Clients
+from peer.framings import FRAMINGS
+from peer.matching import differences
 
 HELLO: dict[str, dict[str, Any]] = {
     "messages": {"max_tokens": 9, "messages": [{"role": "user", "content": "hello, how are you?"}]},
@@ -81,6 +83,32 @@ def test_wherever_the_upstreams_bytes_are_cut_the_client_sees_the_same(
         answer = clients.ask(client, dict(asked), True)
         peer.play(transcripts.answer(upstream, scenario, True))
         assert told(clients.ask(client, dict(asked), True)) == told(answer)
+
+
+@pytest.mark.parametrize(("client", "upstream"), TRANSLATED)
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_however_the_upstream_frames_its_events_the_client_sees_the_same(
+    peer: Peer, clients: Clients, client: str, upstream: str, framing: str
+) -> None:
+    stream = FRAMINGS[framing](transcripts.stream(upstream, "interleaved_thinking"))
+    peer.play(streamed(stream))
+    asked = HELLO[client] | {"model": f"{upstream}/wire-model"}
+    asked.pop("stream_options", None)
+    asked |= {"include": ["reasoning.encrypted_content"]} if client == "responses" else {}
+    answer = clients.ask(client, asked, True)
+    assert not differences(transcripts.seen("interleaved_thinking", client, upstream), answer)
+
+
+@pytest.mark.parametrize(("client", "upstream"), TRANSLATED)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_what_an_answer_calls_itself_decides_how_it_is_read(
+    peer: Peer, clients: Clients, client: str, upstream: str, stream: bool
+) -> None:
+    peer.play(transcripts.answer(upstream, "parallel_tools", not stream))
+    asked = HELLO[client] | {"model": f"{upstream}/wire-model"}
+    asked.pop("stream_options", None)
+    answer = clients.ask(client, asked, stream)
+    assert not differences(transcripts.seen("parallel_tools", client, upstream), answer)
 
 
 def told(answer: dict[str, Any]) -> Any:
