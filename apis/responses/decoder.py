@@ -198,6 +198,7 @@ class Decoder(api.Decoder):
 
     def _begin(self, key: Key, part: ir.Part) -> Iterator[ir.Event]:
         if key in self._open:
+            self._must_be(key, type(part))
             return
         if key in self._seen:
             raise UpstreamError(f"the upstream went on with an item after its end: {key[0]}")
@@ -205,6 +206,10 @@ class Decoder(api.Decoder):
         self._seen.append(key)
         self._kinds.add(type(part))
         yield ir.PartStarted(self._open[key].index, part)
+
+    def _must_be(self, key: Key, kind: type[ir.Part]) -> None:
+        if not isinstance(self._open[key].part, kind):
+            raise UpstreamError(f"two items of the upstream share the output index {key[0]}")
 
     def _delta(
         self, key: Key, text: str, logprobs: tuple[ir.TokenLogprob, ...] = ()
@@ -281,6 +286,7 @@ class Decoder(api.Decoder):
     def on_call_delta(self, document: Document) -> Iterator[ir.Event]:
         # Without its `added` event a call has no name yet; the done item then brings it whole.
         if (key := (_index(document), 0)) in self._open:
+            self._must_be(key, ir.ToolCall)
             yield from self._delta(key, document["delta"])
 
 

@@ -159,3 +159,18 @@ def test_a_scrambled_upstream_gives_a_legal_stream_with_one_terminal(
 ) -> None:
     stream = data.draw(scrambled(upstream))
     check(client, written(client, legal(read(upstream, [stream]))))
+
+
+@pytest.mark.parametrize("client", transcripts.PROTOCOLS)
+@pytest.mark.parametrize("other", ["interleaved_thinking", "parallel_tools"])
+def test_an_item_that_goes_on_as_one_of_another_kind_is_a_failure(client: str, other: str) -> None:
+    text = transcripts.stream("responses", "text").split(b"\n\n")
+    more = transcripts.stream("responses", other).replace(
+        b'"output_index": 1', b'"output_index": 0'
+    )
+    events = [*text[:5], *[event for event in more.split(b"\n\n") if b"_call" in event]]
+    stream = b"".join(event + b"\n\n" for event in events)
+    *_, last = read("responses", [stream])
+    assert isinstance(last, ir.Failed)
+    assert "share the output index" in last.error.message
+    check(client, written(client, legal(read("responses", [stream]))))
