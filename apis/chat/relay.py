@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from ...core.canon.errors import StackError
 from ...core.contract.api import Document
+from ..openai import decode_failure
 from ..relay import Watcher, document
 from ..sse import SSEvent, comment
 from . import errors
@@ -24,6 +25,7 @@ class ChatRelay(Watcher):
     def __init__(self) -> None:
         super().__init__()
         self._over = False
+        self._complaint: StackError | None = None
         self._finished: set[int] = set()
         self._unfinished: set[int] = set()  # choices that went on after another one's end
 
@@ -36,8 +38,11 @@ class ChatRelay(Watcher):
     def _look(self, event: SSEvent) -> None:
         chunk = document(event)
         done = event.data.startswith(b"[DONE]")
-        if done or chunk.get("error") or chunk.get("object") == "error":
+        if done or chunk.get("error"):
             self._over = True
+        elif chunk.get("object") == "error":
+            # vLLM's dialect, which no SDK takes for an error: it is said again at the end.
+            self._complaint = decode_failure(chunk)
         for choice in chunk.get("choices") or ():
             self._count(choice if isinstance(choice, dict) else {})
         self.ended = self._over or bool(self._finished and not self._unfinished)
@@ -52,4 +57,4 @@ class ChatRelay(Watcher):
             self._unfinished.add(index)
 
     def failure(self, error: StackError, request_id: str) -> bytes:
-        return errors.failure(error)
+        return errors.failure(self._complaint or error)

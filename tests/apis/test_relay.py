@@ -151,7 +151,6 @@ def test_what_goes_on_without_an_end_is_no_event(monkeypatch: pytest.MonkeyPatch
         ("chat", b'data: {"choices": [{"index": 0, "finish_reason" : "stop"}]}\n\n'),
         ("chat", b'data: {"error": {"message": "no"}}\n\n'),
         ("chat", b'data:{ "id": "x", "error": {"message": "no"}, "choices": []}\n\n'),
-        ("chat", b'data: {"object": "error", "message": "no"}\n\n'),
         ("chat", b'event: error\ndata: {"error": "no"}\n\n'),
         ("messages", b'event: message_stop\ndata: {"type": "message_stop"}\n\n'),
         ("messages", b'data: {"type": "message_stop"}\n\n'),
@@ -410,3 +409,10 @@ def test_the_sdks_take_a_sign_of_life_between_any_two_events(
         out += relay.ping() + relay.feed(event + b"\n\n")
     life = {"response.in_progress"}
     assert [e for e in ask(out) if e not in life] == [e for e in ask(stream) if e not in life]
+
+
+def test_an_error_that_no_sdk_knows_is_said_again_in_a_form_that_it_does() -> None:
+    relay, _ = fed("chat", [b'data: {"object": "error", "message": "too much", "code": 429}\n\n'])
+    assert not relay.ended
+    frame = relay.failure(UpstreamError("the stream ended"), "req_1")
+    assert b'"error":{"message":"too much"' in frame
