@@ -93,6 +93,19 @@ def test_a_protocols_headers_go_to_no_other_protocol(
         assert peer.last.header("anthropic-version") == version
 
 
+@pytest.mark.parametrize("api", transcripts.PROTOCOLS)
+def test_a_call_that_is_rewritten_keeps_its_betas_and_what_nobody_here_knows(
+    peer: Peer, stack: str, api: str
+) -> None:
+    peer.play(transcripts.answer(api, "text", False))
+    asked = HELLO[api] | {"model": f"to-{api}", "x_unknown": {"about": "pst1.seals"}}
+    reply = post(stack, transcripts.PATHS[api], json.dumps(asked).encode(), PRIVATE | OWN[api])
+    assert reply.headers["x-stack-route"] == "rewritten; seal"
+    assert {name: peer.last.header(name) for name in OWN[api]} == OWN[api]
+    assert SECRET not in repr(peer.last.headers)
+    assert peer.last.document["x_unknown"] == {"about": "pst1.seals"}
+
+
 # The answer's ------------------------------------------------------------------------------------
 
 PUBLIC = {
