@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ...core.canon import ir
 from ...core.contract.api import Document
-from ...core.contract.losses import Ledger
+from ...core.contract.losses import Ledger, foreign
 from ...core.contract.seal import is_seal
-from .vocabulary import FINISH, call_name, given
+from .vocabulary import FINISH, NAME, call_name, given
 
 
 def finish(stop: ir.Stop, refused: bool, legacy: bool, losses: Ledger) -> Document:
@@ -18,6 +18,8 @@ def finish(stop: ir.Stop, refused: bool, legacy: bool, losses: Ledger) -> Docume
         reason = "function_call"
     if stop.reason == "refusal" and refused:
         reason = "stop"  # the refusal itself has been shown
+    for field in foreign(stop, NAME):
+        losses.dropped(field.name, f"a field of {field.owner}")
     if stop.reason == "pause":
         losses.approximated("finish_reason", "a paused turn looks like a finished one")
     return {"finish_reason": reason} | given(stop_reason=stop.sequence)

@@ -11,7 +11,7 @@ from ...core.canon.errors import StackError
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import Ledger
 from .errors import failure
-from .extras import own
+from .extras import note_foreign, own
 from .output import Status, View, view, write_items
 from .request import fields
 
@@ -97,6 +97,7 @@ def outcome(stop: ir.Stop, output: Iterable[Document], losses: Ledger) -> Outcom
     """The outcome that a stop reason stands for; what it cannot say is booked."""
     if stop.sequence is not None:
         losses.dropped("stop_sequence", "Responses cannot say which stop sequence was met")
+    note_foreign(stop, "", losses)
     if stop.reason == "pause":
         losses.approximated("status", "a pause is shown as an answer that was cut short")
     if stop.reason == "refusal" and not any(_refuses(item) for item in output):

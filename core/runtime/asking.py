@@ -12,6 +12,7 @@ import re
 import orjson
 
 from ..canon import ir
+from ..canon.errors import InvalidRequest
 from ..contract.api import Api, Operation
 from . import body as json_body
 from .call import Call
@@ -58,8 +59,17 @@ class Asked:
         return self._request
 
     def read(self, scanning: bool) -> None:
-        """Read the body in one of the two ways; raises `InvalidRequest`."""
-        _ = self.scanned if scanning else self.request
+        """Read the body in one of the two ways; raises `InvalidRequest`.
+
+        One that cannot be decoded may pass through all the same: its upstream judges it then.
+        """
+        if scanning:
+            _ = self.scanned
+            return
+        try:
+            _ = self.request
+        except InvalidRequest:
+            _ = self.scanned
 
     @property
     def model(self) -> str | None:

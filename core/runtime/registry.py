@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Literal
 
 from ..canon.errors import ConfigError, InvalidRequest, UnknownModel
@@ -57,6 +58,13 @@ class Registry:
             name: self._declared(name, entry, offers[entry.provider])
             for name, entry in distribution.models.items()
         }
+
+    @cached_property
+    def _own(self) -> dict[str, Target]:
+        """The models by the shortest names that are theirs alone, in the order of the providers."""
+        ids = self._offered.keys() | self._configured.keys()
+        shared = {full: t for full, t in self._qualified.items() if t.model.id not in ids}
+        return {**self._offered, **self._configured, **shared}
 
     def _unique(self, offers: Mapping[str, Sequence[Model]]) -> Iterator[tuple[str, Target]]:
         """The ids that only one provider offers."""
@@ -127,23 +135,21 @@ class Registry:
         return self._settled(to) or self._offered.get(to)
 
     def _unknown(self, name: str) -> str:
-        shown = [*self._configured, *self._offered]
-        shared = [full for full, t in self._qualified.items() if t.model.id not in shown]
-        near = difflib.get_close_matches(name, [*shown, *self._aliases, *shared], n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, [*self._own, *self._aliases], n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
-        known = ", ".join(sorted(shown)[:10])
+        known = ", ".join(sorted(self._own)[:10])
         return f"model {name!r} is not served here; {hint or f'this stack has {known}'}"
 
     def models(self) -> list[Model]:
         """Every model under the names that a client would choose from."""
-        return [self.model(name) for name in {**self._offered, **self._configured} | self._aliases]
+        return [self.model(name) for name in {**self._own, **self._aliases}]
 
     def model(self, name: str) -> Model:
         return replace(self.resolve(name).model, id=name)
 
     def targets(self) -> list[Target]:
         """The models by their own names, without aliases."""
-        return list({**self._offered, **self._configured}.values())
+        return list(self._own.values())
 
 
 def _is_glob(name: str) -> bool:

@@ -45,6 +45,7 @@ class Connection(asyncio.Protocol):
         self._inflater: _Inflater | None = None
         self._interim = False
         self._reusable = False
+        self._beyond = False  # another answer has begun, which nobody asked for
         self.received = 0
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -82,8 +83,9 @@ class Connection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        usable = self.complete and self._reusable and not self.closed and self._failure is None
-        return usable and self._unread <= UNREAD_LIMIT  # else reading is paused
+        usable = self.complete and self._reusable and not (self.closed or self._failure)
+        # Of a body that was not taken so much may be left that reading is paused.
+        return usable and not self._beyond and self._unread <= UNREAD_LIMIT
 
     def abort(self) -> None:
         self.closed = True
@@ -163,14 +165,17 @@ class Connection(asyncio.Protocol):
     # What the parser tells
 
     def on_message_begin(self) -> None:
-        if self.complete:
-            self._reusable = False
+        self._beyond = self.complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._beyond:
+            return
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
+        if self._beyond:
+            return
         self.status = self._parser.get_status_code()
         self._interim = 100 <= self.status < 200
         if self._interim:
@@ -188,6 +193,8 @@ class Connection(asyncio.Protocol):
             self._fail(UpstreamError("the upstream compressed its answer, though asked not to"))
 
     def on_body(self, body: bytes) -> None:
+        if self._beyond:
+            return
         if self._inflater is not None:
             body = self._inflater.decompress(body)
         self._chunks.append(body)
@@ -200,5 +207,5 @@ class Connection(asyncio.Protocol):
         if self._interim:
             self._interim = False
             return
-        self._reusable = not self.complete and self._parser.should_keep_alive()
+        self._reusable = not self._beyond and self._parser.should_keep_alive()
         self.complete = True

@@ -103,8 +103,8 @@ def test_the_list_shows_models_and_exact_aliases() -> None:
     models = registry(
         {"a": ["x"], "b": ["x", "y"]}, aliases={"fast": "b/y", "*": "a/x", "claude-*": "b/x"}
     )
-    assert [model.id for model in models.models()] == ["y", "fast"]
-    assert [target.name for target in models.targets()] == ["y"]
+    assert [model.id for model in models.models()] == ["y", "a/x", "b/x", "fast"]
+    assert [target.name for target in models.targets()] == ["y", "a/x", "b/x"]
 
 
 def test_strictness_is_the_distributions_unless_the_model_says_otherwise() -> None:

@@ -38,7 +38,8 @@ def test_a_client_sees_what_the_upstream_said(
 
 # What a protocol has no field for; all else that an upstream says is shown.
 LOST = {
-    ("responses", "messages", "refusal"): "approximated=status",
+    ("responses", "messages", "refusal"): "dropped=stop_details; approximated=status",
+    ("chat", "messages", "refusal"): "dropped=stop_details",
     ("responses", "messages", "stop_sequence"): "dropped=stop_sequence",
     ("responses", "chat", "stop_sequence"): "dropped=stop_sequence",
 }

@@ -84,7 +84,6 @@ def test_each_sdk_lists_what_the_servers_have(listed: tuple[Peer, Clients]) -> N
         assert ids >= {"gpt-wire", "claude-wire"}
 
 
-@pytest.mark.xfail(reason="ids that two servers share are in no list")
 def test_an_id_that_two_servers_share_is_listed_with_their_names(
     listed: tuple[Peer, Clients],
 ) -> None:
