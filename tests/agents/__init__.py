@@ -1,0 +1,1 @@
+"""Coding agents, run as people run them."""

@@ -1,0 +1,1 @@
+"""The nine pairs of client and upstream protocol, judged by the official SDKs."""
