@@ -68,8 +68,11 @@ class Asked:
             return
         try:
             _ = self.request
-        except InvalidRequest:
-            _ = self.scanned
+        except InvalidRequest as error:
+            try:
+                _ = self.scanned
+            except InvalidRequest:
+                raise error from None
 
     @property
     def model(self) -> str | None:
