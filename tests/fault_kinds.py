@@ -1,4 +1,4 @@
-"""What an upstream can do wrong, as the bytes that it then sends, and what a client must see.
+"""What an upstream can do wrong, and what a client of each protocol must see of it.
 
 A kind is asked for by the model's name, so that many can be played side by side. Its cell says how
 a call ends: with a status before anything was shown, or with one terminal of a stream.
@@ -8,208 +8,172 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from peer import Answer, Drop, Hang, Piece, Received, streamed, transcripts, whole
+import fault_plays as plays
+from fault_plays import END, Play
+from peer import Answer, Drop, Hang, Received, transcripts
 
-Body = dict[str, Any]
-Play: TypeAlias = Callable[[str, bool], Answer]
-"""The answer of an upstream of this protocol, to a call that is streamed or not."""
+SUCCESS = 200
+BREAKS = 0
+"""In place of a status: the stream begins well, and ends with an error."""
+
+Outcomes: TypeAlias = Mapping[str, int] | int
+"""Of clients of all protocols, or of each: of one that is not named `*` tells."""
 
 PROTOCOL = {path: name for name, path in transcripts.PATHS.items()}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """`status` is what a client of each protocol gets, by name or for all (`*`).
+    """`native` is the outcome where bytes pass through, if it is another one.
 
-    `native` is the status where the bytes pass through, if it is another one. 0 is a stream that
-    begins well and ends with an error; 200 a success.
+    `streamed` limits it to calls that are streamed, or to the others; `hasty` asks through a
+    provider with small timeouts; what is `unseen` passes for the bytes that it is, so that the
+    outcome is the client's own affair.
     """
 
     play: Play
-    status: dict[str, int]
-    native: dict[str, int] | None = None
-    streamed: bool | None = None  # for calls that are streamed only, or for the others only
+    outcomes: Outcomes
+    native: Outcomes | None = None
+    streamed: bool | None = None
+    hasty: bool = False
+    unseen: bool = False
 
     def expected(self, client: str, upstream: str) -> int:
-        table = self.native if self.native is not None and client == upstream else self.status
-        return table.get(client, table.get("*", -1))
+        passes = client == upstream and self.native is not None
+        outcomes = self.native if passes and self.native is not None else self.outcomes
+        return outcomes if isinstance(outcomes, int) else outcomes.get(client, outcomes["*"])
 
 
 def script(request: Received) -> Answer:
     """Plays the kind that the model is called."""
     asked = request.document
-    kind = KINDS[asked["model"]]
-    return kind.play(PROTOCOL[request.path], bool(asked.get("stream")))
+    return KINDS[asked["model"]].play(PROTOCOL[request.path], bool(asked.get("stream")))
 
 
-# Whole answers -----------------------------------------------------------------------------------
+def streaming(play: Play, outcomes: Outcomes, native: Outcomes | None = None) -> Kind:
+    return Kind(play, outcomes, native, streamed=True)
 
 
-def _error(status: int, **headers: str) -> Play:
-    def play(upstream: str, stream: bool) -> Answer:
-        error: Body = {"message": f"no, {status}", "type": TYPES.get(status, "api_error")}
-        body = {"error": error | {"param": None, "code": None}}
-        return whole({"type": "error", **body} if upstream == "messages" else body, status, headers)
-
-    return play
+def stalling(play: Play, outcomes: Outcomes, streamed: bool | None = None) -> Kind:
+    return Kind(play, outcomes, streamed=streamed, hasty=True)
 
 
-TYPES = {
-    400: "invalid_request_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    529: "overloaded_error",
+REDIRECT = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"
+OVERLOADED = {"messages": 529, "*": 503}
+SECRETS = "bad key upstream-key at http://10.1.2.3/v1"
+
+NO_ANSWER = {
+    "reset": Kind(plays.raw(Drop()), 502),
+    "closed": Kind(plays.raw(b""), 502),
+    "not-http": Kind(plays.raw(b"SSH-2.0-nope\r\n\r\n"), 502),
+    "stall": stalling(plays.raw(Hang()), 504),
+    "stall-in-head": stalling(plays.raw(b"HTTP/1.1 200 OK\r\nserv", Hang()), 504),
+    "cut-in-head": Kind(plays.raw(b"HTTP/1.1 200 OK\r\nserv", Drop()), 502),
 }
-
-
-def _page(status: int) -> Play:
-    page = b"<html><body><h1>Bad Gateway at 10.1.2.3</h1></body></html>"
-    return lambda upstream, stream: whole(page, status, kind="text/html")
-
-
-def _json(body: bytes) -> Play:
-    return lambda upstream, stream: whole(body)
-
-
-def _raw(*pieces: Piece, close: bool = True) -> Play:
-    return lambda upstream, stream: Answer(pieces, close)
-
-
-def _in_band_whole(upstream: str, stream: bool) -> Answer:
-    error = {"message": "it broke", "type": "api_error", "code": None}
-    return whole({"type": "error", "error": error} if upstream == "messages" else {"error": error})
-
-
-def _truncated(upstream: str, stream: bool) -> Answer:
-    body = transcripts.document(upstream, "text")
-    head = (
-        f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
-    return Answer((head.encode() + body[: len(body) // 2],), close=True)
-
-
-def _zipped(upstream: str, stream: bool) -> Answer:
-    headers = {"content-encoding": "gzip"}
-    return whole(gzip.compress(transcripts.document(upstream, "text")), headers=headers)
-
-
-def _other_way(upstream: str, stream: bool) -> Answer:
-    """A document where a stream was asked for, and a stream where none was."""
-    return transcripts.answer(upstream, "text", not stream)
-
-
-# Streams -----------------------------------------------------------------------------------------
-
-
-def blocks(upstream: str) -> list[bytes]:
-    return [each + b"\n\n" for each in transcripts.stream(upstream, "text").split(b"\n\n") if each]
-
-
-def _begun(upstream: str) -> bytes:
-    """The events up to the first words."""
-    count = {"messages": 4, "responses": 5, "chat": 2}[upstream]
-    return b"".join(blocks(upstream)[:count])
-
-
-def _then(*pieces: Piece, after: bytes = b"") -> Play:
-    return lambda upstream, stream: streamed(_begun(upstream) + after, then=pieces)
-
-
-END: Piece = b"0\r\n\r\n"
-DIALECTS: dict[str, bytes] = {
-    "messages": b"event: error\n"
-    b'data: {"type":"error","error":{"type":"api_error","message":"it"}}\n\n',
-    "responses": b'event: error\ndata: {"type":"error","code":"server_error","message":"it",'
-    b'"param":null,"sequence_number":9}\n\n',
-    "chat": b'data: {"error":{"message":"it","type":"server_error","code":500}}\n\n',
+# Where bytes pass, an error's status and body do as well; a client then reads the server's own.
+STATUSES = {
+    "400": Kind(plays.error(400), 400),
+    "404": Kind(plays.error(404), 404),
+    "408": Kind(plays.error(408), 504, 408),
+    "409": Kind(plays.error(409), 409),
+    "413": Kind(plays.error(413), 413),
+    "422": Kind(plays.error(422), 400, 422),
+    "429": Kind(plays.error(429, retry_after="7"), 429),
+    "500": Kind(plays.error(500), 502, 500),
+    "502": Kind(plays.error(502), 502),
+    "503": Kind(plays.error(503), OVERLOADED, 503),
+    "504": Kind(plays.error(504), 504),
+    "529": Kind(plays.error(529), OVERLOADED, 529),
+    # This server's credentials and its account: no fault of the client's, and not its business.
+    "401": Kind(plays.error(401, SECRETS), 502),
+    "402": Kind(plays.error(402, SECRETS), 502),
+    "403": Kind(plays.error(403, SECRETS), 502),
+    "redirect": Kind(plays.raw(REDIRECT), 502),
+    "page-502": Kind(plays.page(502), 502),
+    "page-503": Kind(plays.page(503), OVERLOADED),
+    "500-cut": Kind(plays.short(500), 502),
 }
-
-
-def _in_band(first: bool) -> Play:
-    def play(upstream: str, stream: bool) -> Answer:
-        return streamed((b"" if first else _begun(upstream)) + DIALECTS[upstream])
-
-    return play
-
-
-def _vllm(upstream: str, stream: bool) -> Answer:
-    error = b'data: {"object":"error","message":"it","type":"BadRequestError","code":400}\n\n'
-    return streamed(_begun(upstream) + (error if upstream == "chat" else DIALECTS[upstream]))
-
-
-def _split(upstream: str, stream: bool) -> Answer:
-    body = transcripts.stream(upstream, "text")
-    at = body.index("öln".encode()) + 1
-    return streamed(body, (at, at + 4, body.index("😀".encode()) + 2))
-
-
-def _behind(upstream: str, stream: bool) -> Answer:
-    return streamed(transcripts.stream(upstream, "text") + b": more\n\nid: 7\n\n")
-
-
-def _unmarked(upstream: str, stream: bool) -> Answer:
-    """Chat without its `[DONE]`, which some servers leave out."""
-    return streamed(transcripts.stream(upstream, "text").replace(b"data: [DONE]\n\n", b""))
-
-
-def _both(play: Play) -> Play:
-    """A kind of both ways: what is played for streams only, the good answer for others."""
-    return lambda upstream, stream: (
-        play(upstream, stream) if stream else transcripts.answer(upstream, "text", False)
-    )
-
-
-BUSY = {"messages": 529, "*": 503}
-
-KINDS: dict[str, Kind] = {
-    "reset": Kind(_raw(Drop()), {"*": 502}),
-    "closed": Kind(_raw(b""), {"*": 502}),
-    "garbage": Kind(_raw(b"SSH-2.0-nope\r\n\r\n"), {"*": 502}),
-    "stall": Kind(_raw(Hang()), {"*": 504}),
-    "400": Kind(_error(400), {"*": 400}),
-    "404": Kind(_error(404), {"*": 404}),
-    "413": Kind(_error(413), {"*": 413}),
-    "429": Kind(_error(429, **{"retry-after": "7"}), {"*": 429}),
-    "500": Kind(_error(500), {"*": 502}, {"*": 500}),
-    "503": Kind(_error(503), BUSY, {"*": 503}),
-    "529": Kind(_error(529), BUSY, {"*": 529}),
-    "401": Kind(_error(401), {"*": 502}),
-    "403": Kind(_error(403), {"*": 502}),
-    "redirect": Kind(
-        _raw(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"),
-        {"*": 502},
-    ),
-    "page-502": Kind(_page(502), {"*": 502}),
-    "page-200": Kind(_page(200), {"*": 502}),
-    "bad-json": Kind(_json(b'{"id": "x", '), {"*": 502}),
-    "empty": Kind(_json(b""), {"*": 502}),
-    "in-band": Kind(_in_band_whole, {"*": 502}),
-    "truncated": Kind(_truncated, {"*": 502}),
-    "zipped": Kind(_zipped, {"*": 200}, streamed=False),
+BODIES = {
+    "page-200": Kind(plays.page(200), 502),
+    "no-content": Kind(plays.raw(b"HTTP/1.1 204 No Content\r\n\r\n"), 502),
+    "bad-json": Kind(plays.body(b'{"id": "x", '), 502),
+    "empty": Kind(plays.body(b""), 502),
+    "nothing": Kind(plays.body(b"{}"), 502),
+    "no-object": Kind(plays.body(b'["hello"]'), 502),
+    "error-in-200": Kind(plays.in_band(500), 502),
+    "limit-in-200": Kind(plays.in_band(429), 429),
+    "truncated": Kind(plays.short(), 502),
+    "cut-midway": Kind(plays.half_then(Drop()), 502, streamed=False),
+    "stall-in-body": stalling(plays.half_then(Hang()), 504, streamed=False),
+    "drip": stalling(plays.drip, 504, streamed=False),
+    "gzip-cut": Kind(plays.encoded("gzip", plays.cut_archive), 502, {"*": 502}, streamed=False),
+    "gzip-lie": Kind(plays.encoded("gzip", bytes), 502),
+    "brotli": Kind(plays.encoded("br", bytes), 502),
     # A document says as much as a stream; where bytes pass, a client waits for the other in vain.
-    "other-way": Kind(_other_way, {"*": 200}, {"*": 502}),
-    "no-events": Kind(lambda upstream, stream: streamed(b""), {"*": 502}, streamed=True),
-    "half-event": Kind(
-        lambda upstream, stream: streamed(blocks(upstream)[0][:20]), {"*": 502}, streamed=True
-    ),
-    "error-first": Kind(_in_band(True), {"*": 502}, {"*": 0}, streamed=True),
-    "error-midway": Kind(_in_band(False), {"*": 0}, streamed=True),
-    "error-of-vllm": Kind(_vllm, {"*": 0}, streamed=True),
-    "bad-event": Kind(_then(END, after=b"data: {oh no\n\n"), {"*": 0}, streamed=True),
-    "bad-utf8": Kind(_then(END, after=b'data: "\xff\xfe"\n\n'), {"*": 0}, streamed=True),
-    "early-end": Kind(_then(END), {"*": 0}, streamed=True),
-    "half-end": Kind(_then(END, after=b'data: {"id": "ch'), {"*": 0}, streamed=True),
-    "cut": Kind(_then(Drop()), {"*": 0}, streamed=True),
-    "cut-chunk": Kind(_then(b"ff\r\ndata: {"), {"*": 0}, streamed=True),
-    "stall-midway": Kind(_then(Hang()), {"*": 0}, streamed=True),
-    "split-utf8": Kind(_split, {"*": 200}, streamed=True),
-    "trailing": Kind(_behind, {"*": 200}, streamed=True),
-    "no-done": Kind(_unmarked, {"*": 200}, streamed=True),
+    "other-way": Kind(plays.other_way, 200, 502),
+}
+FIRST = {
+    "no-events": streaming(plays.silent(END), 502),
+    "head-and-cut": streaming(plays.silent(Drop()), 502),
+    "head-and-stall": stalling(plays.silent(Hang()), 504, streamed=True),
+    "half-event": streaming(plays.silent(END, said=b"data: {"), 502),
+    "page-as-stream": streaming(plays.saying(b"<html>\n<h1>no</h1>\n</html>", True), 502),
+    # The first whole events are passed on before anybody could tell that no answer follows.
+    "comments": streaming(plays.saying(b": a\n\n: b\n\n", True), 502, BREAKS),
+    "error-first": streaming(plays.saying(plays.BROKE, True), 502, BREAKS),
+    "limit-first": streaming(plays.saying(plays.LIMIT, True), 429, BREAKS),
+    "busy-first": streaming(plays.saying(plays.BUSY, True), OVERLOADED, BREAKS),
+    "bare-first": streaming(plays.saying(plays.BARE, True), 502, BREAKS),
+    "vllm-first": streaming(plays.saying(plays.and_done(plays.VLLM), True), 502, BREAKS),
+    "bad-first": streaming(plays.saying(b"data: {oh no\n\n", True), 502, BREAKS),
+}
+MIDWAY = {
+    "error": streaming(plays.saying(plays.BROKE), BREAKS),
+    "error-and-done": streaming(plays.saying(plays.and_done(plays.BROKE)), BREAKS),
+    "error-unnamed": streaming(plays.saying(plays.UNNAMED), BREAKS),
+    "error-bare": streaming(plays.saying(plays.BARE), BREAKS),
+    "error-of-vllm": streaming(plays.saying(plays.VLLM), BREAKS),
+    "error-of-vllm-and-done": streaming(plays.saying(plays.and_done(plays.VLLM)), BREAKS),
+    "failed": streaming(plays.saying(plays.FAILED), BREAKS),
+    "failed-and-done": streaming(plays.saying(plays.and_done(plays.FAILED)), BREAKS),
+    "bad-event": streaming(plays.saying(b"data: {oh no\n\n"), BREAKS),
+    "bad-utf8": streaming(plays.saying(b'data: "\xff\xfe"\n\n'), BREAKS),
+    "list-event": streaming(plays.saying(b"data: [1, 2]\n\n"), BREAKS),
+    "page": streaming(plays.saying(b"\n\n<html>\n<h1>no</h1>\n</html>\n\n"), BREAKS),
+    "early-end": streaming(plays.then(END), BREAKS),
+    "half-event-end": streaming(plays.then(END, after=b'data: {"id": "ch'), BREAKS),
+    "cut": streaming(plays.then(Drop()), BREAKS),
+    "cut-chunk": streaming(plays.then(b"ff\r\ndata: {", Drop()), BREAKS),
+    "bad-chunk": streaming(plays.then(b"zz\r\ndata: {"), BREAKS),
+    "stalled": stalling(plays.then(Hang()), BREAKS, streamed=True),
+    "gzip-stream-cut": streaming(plays.encoded("gzip", plays.cut_archive), BREAKS),
+}
+HARMLESS = {
+    "gzip": Kind(plays.encoded("gzip", gzip.compress), SUCCESS),
+    "deflate": Kind(plays.encoded("deflate", zlib.compress), SUCCESS),
+    "interim": Kind(plays.interim, SUCCESS),
+    "bytes-behind": Kind(plays.and_more(b"HTTP/1.1 500 No\r\n\r\n"), SUCCESS),
+    "split-utf8": streaming(plays.split, SUCCESS),
+    "charset": streaming(plays.charset, SUCCESS),
+    "byte-order-mark": streaming(plays.around(b"\xef\xbb\xbf"), SUCCESS),
+    "comments-behind": streaming(plays.around(behind=b": more\n\nid: 7\n\n"), SUCCESS),
+    "junk-behind": streaming(plays.around(behind=b"data: {oh no\n\ndata: half"), SUCCESS),
+    "cut-behind": streaming(plays.around(then=(Drop(),)), SUCCESS),
+    "stall-behind": stalling(plays.around(then=(Hang(),)), SUCCESS, streamed=True),
+    "no-done": streaming(plays.undone, SUCCESS),
+}
+KINDS: dict[str, Kind] = {
+    **NO_ANSWER,
+    **STATUSES,
+    **BODIES,
+    **FIRST,
+    **MIDWAY,
+    **HARMLESS,
 }
 
 
@@ -240,7 +204,7 @@ def terminals(client: str, body: bytes) -> list[str]:
     return found
 
 
-def _object(data: bytes) -> Body:
+def _object(data: bytes) -> dict[str, object]:
     try:
         value = json.loads(data)
     except ValueError:

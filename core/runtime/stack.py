@@ -187,24 +187,26 @@ class Stack:
         self, api: Api, operation: Operation, call: Call
     ) -> tuple[Asked, Target, Route, NativeCall | None]:
         asked = Asked(api, operation, call, self.distribution.server.max_depth)
-        likely = self._passes_through(api, asked)
+        guessed = self._guessed(asked)
+        likely = guessed is not None and api.name in guessed.model.native
         if isinstance(call.body, bytes) and len(call.body) > OFF_LOOP:
             await asyncio.to_thread(asked.read, likely)
         else:
             asked.read(likely)
-        target = await self.target(asked.model)
+        target = guessed
+        if target is None or target.name != asked.model:
+            target = await self.target(asked.model)
         if api.name not in target.model.native:
             return asked, target, Route("translated"), None
         native = forwarding.native_call(api, operation, call, asked, target)
         return asked, target, resolve(api, target, native), native
 
-    def _passes_through(self, api: Api, asked: Asked) -> bool:
-        """Whether a call will probably be forwarded; only the reading of its body hangs on it."""
-        try:
-            target = self._catalog.current().resolve(asked.guess())
-        except StackError:
-            return False
-        return api.name in target.model.native
+    def _guessed(self, asked: Asked) -> Target | None:
+        """What a glance at a call takes for its target, if its name is settled."""
+        registry, name = self._catalog.current(), asked.guess()
+        if name is None or not registry.settled(name):
+            return None
+        return registry.resolve(name)
 
     def _api(self, api: str | Api) -> Api:
         if isinstance(api, Api):

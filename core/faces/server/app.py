@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -80,17 +81,17 @@ class App:
         assert self._routes is not None, "requests come after the lifespan has begun"
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         match = self._routes.match(scope["method"], scope["path"], headers)
-        call = Call(headers=headers, item=match.item)
+        token = os.urandom(16).hex()
         work = asyncio.current_task()
         assert work is not None
         departure: _Departure | None = None
-        sender = _Sender(send, call.request_id)
+        sender = _Sender(send, f"req_{token}")
         try:
             self._admit(match, scope, headers)
             assert match.operation is not None
             body = await self._body(headers, receive)
             query = scope["query_string"].decode("latin-1")
-            call = Call(body, headers, match.item, query, call.token)
+            call = Call(body, headers, match.item, query, token)
             departure = _Departure(receive, work)
             reply = await self._stack.handle(match.api, match.operation, call)
             await sender.reply(reply)
