@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from ..canon import ir
 from .losses import Loss
@@ -73,16 +73,21 @@ class NativeCall:
     stream: bool
 
 
+class ByteStream(Protocol):
+    """Bytes as they arrive. Its reader closes it, read or not; that cancels the work behind it."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class NativeReply:
-    """An upstream's answer, whatever its status; `body` is closed by its reader, early or not.
-
-    Closing it before its end cancels the upstream's work.
-    """
+    """An upstream's answer, whatever its status; whoever gets it closes its `body`."""
 
     status: int
     headers: Mapping[str, str]  # names in lower case
-    body: AsyncGenerator[bytes]
+    body: ByteStream
 
 
 class Provider(ABC):

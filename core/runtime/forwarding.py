@@ -48,6 +48,7 @@ async def forward(
 ) -> Reply:
     """Raises `StackError` for what fails before an answer; an upstream's error is an answer."""
     reply = await target.provider.forward(native)
+    passed_on = False
     try:
         kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
         if reply.status >= 300 or not native.stream:
@@ -57,10 +58,12 @@ async def forward(
             raise fault or UpstreamError(
                 f"the upstream answered with {kind or 'no content type'} instead of a stream"
             )
-    except BaseException:
-        await reply.body.aclose()
-        raise
-    return await _streamed(api, reply, settings, request_id)
+        answer = await _streamed(api, reply, settings, request_id)
+        passed_on = True
+        return answer
+    finally:
+        if not passed_on:
+            await reply.body.aclose()
 
 
 async def _whole(api: Api, reply: NativeReply, kind: str) -> Reply:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
 from typing import Self
 
 from ..canon.errors import StackError, UpstreamError
 from ..contract.api import Relay
+from ..contract.provider import ByteStream
 
 logger = logging.getLogger("polystack")
 
@@ -22,7 +22,7 @@ LIMIT = 1 << 18  # bytes that may wait for the client
 class Pipe:
     """What an iterator of bytes has brought so far."""
 
-    def __init__(self, source: AsyncGenerator[bytes], limit: int = LIMIT) -> None:
+    def __init__(self, source: ByteStream, limit: int = LIMIT) -> None:
         self._source = source
         self._limit = limit
         self._chunks: list[bytes] = []

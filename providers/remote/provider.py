@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -122,16 +122,11 @@ class Remote(Provider):
                 raise await error_of(upstream.APIS[call.api], answer)
             finally:
                 await answer.aclose()
-        return NativeReply(answer.status, answer.headers, self._body(answer))
-
-    async def _body(self, answer: Answer) -> AsyncGenerator[bytes]:
         self._running += 1
-        try:
-            async for chunk in answer.chunks():
-                yield chunk
-        finally:
-            self._running -= 1
-            await answer.aclose()
+        return NativeReply(answer.status, answer.headers, _Body(answer, self._ended))
+
+    def _ended(self) -> None:
+        self._running -= 1
 
     # Translating ---------------------------------------------------------------------------------
 
@@ -214,6 +209,26 @@ class Remote(Provider):
         if self._sending is None:
             raise StackError(f"provider {self.name!r} is not running")
         return await self._sending.send(outgoing, timeouts)
+
+
+class _Body:
+    """The body of an answer that passes through; no generator, since closing one that was never
+
+    read would not close the answer.
+    """
+
+    def __init__(self, answer: Answer, ended: Callable[[], None]) -> None:
+        self._answer = answer
+        self._ended: Callable[[], None] | None = ended
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._answer.chunks()
+
+    async def aclose(self) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended()
+            await self._answer.aclose()
 
 
 # What Messages' endpoint for counting takes, of a request's fields.
