@@ -82,7 +82,7 @@ async def _whole(api: Api, reply: NativeReply, kind: str) -> Reply:
 async def _streamed(api: Api, reply: NativeReply, settings: ServerConfig, request_id: str) -> Reply:
     pipe, relay = Pipe(reply.body), api.relay()
     try:
-        events = await begun(pipe, relay, settings.first_event_timeout)
+        events = await begun(pipe, relay, settings.first_event_timeout) or relay.ping()
     except BaseException:
         await pipe.aclose()
         raise
