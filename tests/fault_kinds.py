@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -121,7 +121,7 @@ FIRST = {
     "no-events": streaming(plays.silent(END), 502),
     "head-and-cut": streaming(plays.silent(Drop()), 502),
     "head-and-stall": stalling(plays.silent(Hang()), 504, streamed=True),
-    "half-event": streaming(plays.silent(END, said=b"data: {"), 502),
+    "half-event": streaming(plays.saying(b"data: {", True), 502),
     "page-as-stream": streaming(plays.saying(b"<html>\n<h1>no</h1>\n</html>", True), 502),
     # The first whole events are passed on before anybody could tell that no answer follows.
     "comments": streaming(plays.saying(b": a\n\n: b\n\n", True), 502, BREAKS),
@@ -182,26 +182,42 @@ KINDS: dict[str, Kind] = {
 
 def terminals(client: str, body: bytes) -> list[str]:
     """The terminals of a stream in their order, each `success` or `error`."""
-    found = []
+    read = _READERS[client]
+    ends = (read(name, data) for name, data in _events(body))
+    return [end for end in ends if end is not None]
+
+
+def _events(body: bytes) -> Iterator[tuple[str, bytes]]:
     for block in body.split(b"\n\n"):
         fields = dict(line.split(b": ", 1) for line in block.split(b"\n") if b": " in line)
-        name = fields.get(b"event", b"").decode()
-        data = fields.get(b"data", b"")
-        document = _object(data)
-        match client:
-            case "messages" if name in ("message_stop", "error"):
-                found.append("error" if name == "error" else "success")
-            case "responses" if name in ("response.completed", "response.incomplete"):
-                found.append("success")
-            case "responses" if name in ("response.failed", "error"):
-                found.append("error")
-            case "chat" if data == b"[DONE]":
-                found.append("success")
-            case "chat" if "error" in document:  # what the SDK looks for
-                found.append("error")
-            case _:
-                pass
-    return found
+        yield fields.get(b"event", b"").decode(), fields.get(b"data", b"")
+
+
+def _message_end(name: str, data: bytes) -> str | None:
+    """By its name alone: what has none is nothing to the SDK."""
+    return {"message_stop": "success", "error": "error"}.get(name)
+
+
+def _response_end(name: str, data: bytes) -> str | None:
+    event = _object(data)
+    if event.get("error"):
+        return "error"
+    return _RESPONSE_ENDS.get(str(event.get("type")))
+
+
+def _chat_end(name: str, data: bytes) -> str | None:
+    if data.startswith(b"[DONE]"):
+        return "success"
+    return "error" if _object(data).get("error") else None
+
+
+_READERS = {"messages": _message_end, "responses": _response_end, "chat": _chat_end}
+_RESPONSE_ENDS = {
+    "response.completed": "success",
+    "response.incomplete": "success",
+    "response.failed": "error",
+    "error": "error",
+}
 
 
 def _object(data: bytes) -> dict[str, object]:

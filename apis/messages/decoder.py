@@ -65,7 +65,8 @@ class MessagesDecoder(Decoder):
     def _events(self, document: object) -> Iterator[ir.Event]:
         if not isinstance(document, dict):
             raise UpstreamError("the upstream sent an event that is not an object")
-        kind = document.get("type")
+        # Proxies speak of errors without a type.
+        kind = document.get("type", "error" if document.get("error") else None)
         read = _READERS.get(kind) if isinstance(kind, str) else None
         if read is None:
             return

@@ -155,7 +155,6 @@ def test_what_goes_on_without_an_end_is_no_event(monkeypatch: pytest.MonkeyPatch
         ("messages", b'event: message_stop\ndata: {"type": "message_stop"}\n\n'),
         ("messages", b'data: {"type": "message_stop"}\n\n'),
         ("messages", b"event:error\ndata: overloaded\n\n"),
-        ("messages", b'data: {"type": "error", "error": {"type": "overloaded_error"}}\n\n'),
         ("responses", b'data: {"type": "response.completed", "response": {}}\n\n'),
         ("responses", b'event: response.incomplete\ndata: {"response": {}}\n\n'),
         ("responses", b'data: {"type": "response.failed", "response": {"error": {}}}\n\n'),
@@ -411,8 +410,41 @@ def test_the_sdks_take_a_sign_of_life_between_any_two_events(
     assert [e for e in ask(out) if e not in life] == [e for e in ask(stream) if e not in life]
 
 
-def test_an_error_that_no_sdk_knows_is_said_again_in_a_form_that_it_does() -> None:
-    relay, _ = fed("chat", [b'data: {"object": "error", "message": "too much", "code": 429}\n\n'])
+@pytest.mark.parametrize(
+    ("api", "said"),
+    [
+        ("chat", b'data: {"object": "error", "message": "too much", "code": 429}\n\n'),
+        ("chat", b'data: {"choices": [{"finish_reason": "error", "error": "too much"}]}\n\n'),
+        ("messages", b'data: {"type": "error", "error": {"message": "too much"}}\n\n'),
+        ("messages", b'data: {"error": {"message": "too much"}}\n\n'),
+    ],
+)
+def test_an_error_that_no_sdk_knows_is_said_again_in_a_form_that_it_does(
+    api: str, said: bytes
+) -> None:
+    relay, out = fed(api, [said])
+    assert out == said
     assert not relay.ended
-    frame = relay.failure(UpstreamError("the stream ended"), "req_1")
-    assert b'"error":{"message":"too much"' in frame
+    _, body = only(relay.failure(UpstreamError("the stream ended"), "req_1"))
+    assert body["error"]["message"] == "too much"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'data: {"object": "error", "message": "too much"}\n\n',
+        b'data: {"error": {"message": "too much"}}\n\n',
+        b'data: {"choices": [{"index": 0, "finish_reason": "error"}]}\n\n',
+    ],
+)
+@pytest.mark.parametrize("end", LINE_ENDS)
+@given(data=st.data())
+def test_an_error_in_chat_is_not_followed_by_a_word_of_success(
+    said: bytes, end: bytes, data: st.DataObject
+) -> None:
+    before = deltas("chat", "data: [DONE]").replace(b"\n", end)
+    said = said.replace(b"\n", end)
+    done = b"data: [DONE]\n\n".replace(b"\n", end)
+    relay, out = fed("chat", data.draw(chunks(before + said + done)))
+    # Of a CRLF that was cut in two the second half is left, which is an empty line.
+    assert (out + relay.rest()).rstrip() == (before + said).rstrip()
