@@ -18,6 +18,7 @@ Play: TypeAlias = Callable[[str, bool], Answer]
 Events: TypeAlias = Mapping[str, bytes]
 """The events of a stream in each protocol."""
 
+LATER = 0.05  # seconds in which words are usually read before their connection breaks
 EVENT_STREAM = "content-type: text/event-stream\r\n"
 END: Piece = b"0\r\n\r\n"
 SPLIT = "öln".encode()  # within a word, between two deltas
@@ -157,8 +158,8 @@ def blocks(upstream: str) -> list[bytes]:
 
 
 def then(*pieces: Piece, after: bytes = b"") -> Play:
-    """A stream that begins well, and how its connection then goes on."""
-    return lambda upstream, stream: streamed(begun(upstream) + after, then=pieces)
+    """A stream that begins well, and how its connection goes on a while later."""
+    return lambda upstream, stream: streamed(begun(upstream) + after, then=(LATER, *pieces))
 
 
 def saying(events: Events | bytes, first: bool = False) -> Play:
@@ -184,11 +185,19 @@ def split(upstream: str, stream: bool) -> Answer:
     return streamed(sent, (at, at + 4, sent.index("😀".encode()) + 2))
 
 
-def around(before: bytes = b"", behind: bytes = b"", then: tuple[Piece, ...] | None = None) -> Play:
+def around(before: bytes = b"", behind: bytes = b"") -> Play:
     """A whole good stream, with bytes around it."""
-    return lambda upstream, stream: streamed(
-        before + transcripts.stream(upstream, "text") + behind, then=then
-    )
+    return lambda upstream, stream: streamed(before + transcripts.stream(upstream, "text") + behind)
+
+
+def unclosed(*pieces: Piece) -> Play:
+    """A whole good stream, whose last chunk never comes."""
+
+    def play(upstream: str, stream: bool) -> Answer:
+        told = streamed(transcripts.stream(upstream, "text"), then=pieces)
+        return Answer(told.pieces, close=True)
+
+    return play
 
 
 def undone(upstream: str, stream: bool) -> Answer:
