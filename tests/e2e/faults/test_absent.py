@@ -1,19 +1,21 @@
-"""A server that is not there, and a client that goes away: nobody waits, nothing is left over."""
+"""A server that is not there, or is none: a 502 or 504 that says so, for every pair."""
 
 from __future__ import annotations
 
-import json
 import socket
-import time
 from collections.abc import Iterator
-from http.client import HTTPConnection
+from contextlib import contextmanager
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
 
+import anthropic
+import openai
 import pytest
-from peer import Hang, Peer, streamed, transcripts
-from peer.answers import Answer
+from fault_calls import ASKED
+from peer import transcripts
+from peer.clients import Clients, connected
 from serving import serving
 
 DISTRIBUTION = """\
@@ -21,119 +23,75 @@ version: 1
 name: absent
 apis: [messages, responses, chat]
 providers:
-  messages: {{type: anthropic, config: {{base_url: "{url}", discover: false}}}}
-  responses: {{type: openai, config: {{base_url: "{url}", native: [responses], discover: false}}}}
-  chat: {{type: openai, config: {{base_url: "{url}", discover: false}}}}
-  gone: {{type: openai, config: {{base_url: "http://127.0.0.1:{closed}/v1", native: [{all}]}}}}
 """
-ASKED: dict[str, dict[str, Any]] = {
-    "messages": {"max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]},
-    "responses": {"input": "hello"},
-    "chat": {"messages": [{"role": "user", "content": "hello"}]},
+PROVIDER = """\
+  {name}-{protocol}:
+    type: openai
+    config:
+      base_url: "{url}"
+      native: [{protocol}]
+      discover: false
+      retries: 0
+      timeouts: {{connect: {connect}}}
+"""
+WAYS = {
+    "gone": (502, "refused the connection"),
+    "plain": (502, "no trusted TLS connection"),
+    "mute": (504, "did not accept a connection within 0.1 seconds"),
 }
 
 
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Peer]:
-    with Peer() as peer:
-        yield peer
+class _NoTls(BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(1 << 16)
+        self.request.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+
+
+@contextmanager
+def no_tls() -> Iterator[int]:
+    """The port of a server that knows no TLS."""
+    with ThreadingTCPServer(("127.0.0.1", 0), _NoTls) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
-def stack(upstream: Peer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as nobody:  # bound, and nobody listens
-        nobody.bind(("127.0.0.1", 0))
-        source: Path = tmp_path_factory.mktemp("absent") / "absent.yaml"
-        source.write_text(
-            DISTRIBUTION.format(
-                url=upstream.url,
-                closed=nobody.getsockname()[1],
-                all="messages, responses, chat",
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    source: Path = tmp_path_factory.mktemp("absent") / "absent.yaml"
+    with socket.socket() as nobody, socket.socket() as mute, no_tls() as plain:
+        for listener in (nobody, mute):
+            listener.bind(("127.0.0.1", 0))
+        mute.listen()  # and never accepts: the handshake of TLS waits for its answer
+        urls = {
+            "gone": f"http://127.0.0.1:{nobody.getsockname()[1]}",
+            "plain": f"https://127.0.0.1:{plain}",
+            "mute": f"https://127.0.0.1:{mute.getsockname()[1]}",
+        }
+        providers = [
+            PROVIDER.format(
+                name=name, protocol=protocol, url=url, connect=0.1 if name == "mute" else 30
             )
-        )
-        with serving(source) as url:
-            yield url
-
-
-def post(url: str, client: str, model: str, stream: bool) -> HTTPConnection:
-    address = urlsplit(url)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=60)
-    body = ASKED[client] | {"model": model, "stream": stream}
-    headers = {"content-type": "application/json", "anthropic-version": "2023-06-01"}
-    connection.request("POST", transcripts.PATHS[client], json.dumps(body), headers)
-    return connection
-
-
-def running(url: str) -> int:
-    address = urlsplit(url)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=60)
-    connection.request("GET", "/health")
-    health = json.loads(connection.getresponse().read())
-    connection.close()
-    return sum(provider["running"] for provider in health["providers"].values())
-
-
-def until_idle(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while running(url) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert running(url) == 0
+            for name, url in urls.items()
+            for protocol in transcripts.PROTOCOLS
+        ]
+        source.write_text(DISTRIBUTION + "".join(providers))
+        with serving(source) as url, connected(url) as clients:
+            yield clients
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("client", ASKED)
-def test_a_server_that_refuses_the_connection_is_a_502_that_says_so(
-    client: str, stream: bool, stack: str
-) -> None:
-    connection = post(stack, client, "gone/any", stream)
-    reply = connection.getresponse()
-    body = reply.read().decode()
-    assert reply.status == 502
-    assert "refused the connection" in body
-    assert "127.0.0.1" not in body
-    connection.close()
-
-
-def begun(protocol: str) -> Answer:
-    """A stream that goes as far as its first words."""
-    blocks = transcripts.stream(protocol, "text").split(b"\n\n")
-    count = {"messages": 4, "responses": 5, "chat": 2}[protocol]
-    return streamed(b"".join(block + b"\n\n" for block in blocks[:count]), then=[Hang()])
-
-
 @pytest.mark.parametrize(("client", "protocol"), transcripts.PAIRS)
-def test_a_client_that_leaves_before_the_first_byte_takes_the_upstream_along(
-    client: str, protocol: str, stack: str, upstream: Peer
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_that_cannot_be_reached_is_an_error_that_says_so(
+    way: str, client: str, protocol: str, stream: bool, clients: Clients
 ) -> None:
-    for stream in (True, False):
-        upstream.play(Answer((Hang(),)))
-        connection = post(stack, client, f"{protocol}/m", stream)
-        while not upstream.requests:
-            time.sleep(0.005)
-        connection.close()
-        assert upstream.saw_departure(30)
-        upstream.forget()
-    until_idle(stack)
-
-
-@pytest.mark.parametrize(("client", "protocol"), transcripts.PAIRS)
-def test_a_client_that_leaves_in_mid_stream_takes_the_upstream_along(
-    client: str, protocol: str, stack: str, upstream: Peer
-) -> None:
-    upstream.play(begun(protocol))
-    connection = post(stack, client, f"{protocol}/m", True)
-    reply = connection.getresponse()
-    while "Grüße".encode() not in (piece := reply.read1()):
-        assert piece
-    reply.close()
-    connection.close()
-    assert upstream.saw_departure(30)
-    upstream.forget()
-    until_idle(stack)
-    # The stack goes on, and on another connection.
-    upstream.play(transcripts.answer(protocol, "text", False))
-    connection = post(stack, client, f"{protocol}/m", False)
-    reply = connection.getresponse()
-    assert (reply.status, bool(reply.read())) == (200, True)
-    connection.close()
-    upstream.forget()
+    status, words = WAYS[way]
+    with pytest.raises((anthropic.APIStatusError, openai.APIStatusError)) as caught:
+        clients.ask(client, ASKED[client] | {"model": f"{way}-{protocol}/any"}, stream)
+    error: Any = caught.value
+    assert error.status_code == status
+    assert words in str(error)
+    assert "127.0.0.1" not in str(error)

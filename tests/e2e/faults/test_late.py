@@ -20,10 +20,10 @@ from serving import serving
 SERVER = "server: {first_event_timeout: 0.02, keep_alive: 0.02}\n"
 LATE = 0.4  # seconds
 NAMES = (
-    ["reset", "closed", "not-http", "400", "429", "401", "500", "529", "redirect", "page-200"]
-    + ["empty", "error-in-200", "limit-in-200", "truncated", "no-events", "error-first"]
-    + ["busy-first", "vllm-first", "bad-first", "error", "early-end", "split-utf8", "other-way"]
-)
+    "reset closed not-http 400 401 429 500 529 redirect page-200 empty error-in-200 limit-in-200"
+    " truncated no-events error-first busy-first vllm-first bad-first error early-end split-utf8"
+    " other-way"
+).split()
 CELLS = [
     Cell(name, client, upstream, True) for name in NAMES for client, upstream in transcripts.PAIRS
 ]
