@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from ..canon import ir
+from ..canon.collect import Collector
 from ..canon.errors import ProtocolViolation, StackError
 from ..canon.grammar import Grammar, State
 
@@ -24,10 +25,10 @@ UNENDED = "the provider's stream ended before its answer did"
 Stage = Callable[[ir.Event], Iterable[ir.Event]]
 
 
-async def whole(
-    source: AsyncIterator[ir.Event], stage: Stage | None = None
-) -> AsyncGenerator[ir.Event]:
-    """The events of one source, as a pump would give them, for a reader that waits for the end.
+async def fold(
+    source: AsyncIterator[ir.Event], collector: Collector, stage: Stage | None = None
+) -> None:
+    """Collect the events of one source, as a pump would give them, to their end.
 
     A failure is raised.
     """
@@ -36,7 +37,7 @@ async def whole(
         async for event in source:
             grammar.feed(event)
             for shown in stage(event) if stage is not None else (event,):
-                yield shown
+                collector.feed(shown)
             if grammar.state is State.DONE:
                 return
         raise ProtocolViolation(UNENDED)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import aclosing
 from typing import Self
 
 from ..canon import ir
@@ -16,7 +15,7 @@ from ..contract.losses import DROPS, HEADER, Ledger, fidelity
 from ..contract.provider import Prepared
 from .call import Call, Reply
 from .distribution import ServerConfig
-from .pump import Pump, Stage, whole
+from .pump import Pump, Stage, fold
 from .registry import Target
 from .resolver import Route
 from .sealing import Sealing, Seals, opened
@@ -77,11 +76,9 @@ def _is_marked(api: Api, ready: Prepared) -> bool:
 
 
 async def _alone(run: AsyncIterator[ir.Event], stage: Stage | None = None) -> ir.Response:
-    fold = Collector()
-    async with aclosing(whole(run, stage)) as events:
-        async for event in events:
-            fold.feed(event)
-    return fold.response()
+    collector = Collector()
+    await fold(run, collector, stage)
+    return collector.response()
 
 
 async def _together(pump: Pump, unfinished: int) -> list[ir.Response]:

@@ -37,6 +37,7 @@ from .transport.choice import transport
 logger = logging.getLogger("polystack")
 
 LISTING = Timeouts(connect=2.0, first_byte=5.0, idle=5.0, total=10.0)
+UNKNOWN = ModelConfig()
 COUNTING = Timeouts(first_byte=10.0, idle=10.0, total=15.0)
 
 
@@ -105,7 +106,7 @@ class Remote(Provider):
     def _configured(self, id: str) -> ModelConfig:
         patterns = self.config.models
         matching = (entry for pattern, entry in patterns.items() if fnmatchcase(id, pattern))
-        return patterns.get(id) or next(matching, ModelConfig())
+        return patterns.get(id) or next(matching, UNKNOWN)
 
     # Passing through -----------------------------------------------------------------------------
 
@@ -159,15 +160,16 @@ class Remote(Provider):
             answer = await self._send(outgoing, self.config.timeouts.of(outgoing.stream))
             if not 200 <= answer.status < 300:
                 raise await error_of(api, answer)
-            restore, begun = fitted.restore(), False
+            # Where no name was changed there is none to restore.
+            restore, begun = fitted.restore() if fitted.known else None, False
             async with aclosing(events(api, answer)) as batches:
                 async for batch in batches:
                     if not begun:
                         batch = begin(batch, estimate)
                         begun = bool(batch)
                     for event in batch:
-                        for restored in restore.feed(event):
-                            yield restored
+                        for shown in restore.feed(event) if restore is not None else (event,):
+                            yield shown
         finally:
             self._running -= 1
             if answer is not None:
