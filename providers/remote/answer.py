@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 
 import orjson
@@ -33,34 +34,36 @@ def media_type(answer: Answer) -> str:
     return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def events(api: Api, answer: Answer) -> AsyncGenerator[list[ir.Event]]:
+def events(api: Api, answer: Answer) -> AsyncGenerator[list[ir.Event]]:
     """The events of a 2xx answer, all that one read brought together; a terminal is the last.
 
     Some servers answer a request for a stream with a whole document, and the other way round;
     what the answer calls itself decides. Raises `StackError` for what is neither.
     """
     kind = media_type(answer)
-    if kind == "text/event-stream":
-        async for batch in _streamed(api, answer):
-            yield batch
-    elif kind == "application/json" or kind.endswith("+json"):
-        yield list(api.events(document(await answer.read(WHOLE_LIMIT))))
-    else:
+    return _streamed(api, answer) if kind == "text/event-stream" else _whole(api, answer, kind)
+
+
+async def _whole(api: Api, answer: Answer, kind: str) -> AsyncGenerator[list[ir.Event]]:
+    if kind != "application/json" and not kind.endswith("+json"):
         raise UpstreamError(
             f"the upstream answered with {kind or 'no content type'}, which is no answer to this"
         )
+    yield list(api.events(document(await answer.read(WHOLE_LIMIT))))
 
 
 async def _streamed(api: Api, answer: Answer) -> AsyncGenerator[list[ir.Event]]:
     parser, decoder = Parser(), api.decoder()
-    async for chunk in answer.chunks():
-        batch: list[ir.Event] = []
-        for event in parser.feed(chunk):
-            batch += decoder.feed(event.event, event.data)
-        if batch:
-            yield batch
-            if isinstance(batch[-1], ir.Finished | ir.Failed):
-                return
+    # A generator that is left in the middle is closed in a task of its own, if nobody else does.
+    async with aclosing(answer.chunks()) as chunks:
+        async for chunk in chunks:
+            batch: list[ir.Event] = []
+            for event in parser.feed(chunk):
+                batch += decoder.feed(event.event, event.data)
+            if batch:
+                yield batch
+                if isinstance(batch[-1], ir.Finished | ir.Failed):
+                    return
     yield list(decoder.close())
 
 

@@ -73,6 +73,11 @@ class Peer:
         self.requests.clear()
         assert not left, f"{left} answers were not asked for"
 
+    @property
+    def connections(self) -> int:
+        """How many are open, asking or not."""
+        return len(self._tasks)
+
     def saw_departure(self, patience: float = 5.0) -> bool:
         """Whether a client has left, or leaves soon, before its answer has ended."""
         return self._departures.acquire(timeout=patience)
