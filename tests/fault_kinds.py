@@ -65,6 +65,7 @@ def stalling(play: Play, outcomes: Outcomes, streamed: bool | None = None) -> Ki
 
 REDIRECT = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"
 OVERLOADED = {"messages": 529, "*": 503}
+DATE = "Sat, 21 Nov 2026 00:00:{:02} GMT"
 SECRETS = "bad key upstream-key at http://10.1.2.3/v1"
 
 NO_ANSWER = {
@@ -84,6 +85,9 @@ STATUSES = {
     "413": Kind(plays.error(413), 413),
     "422": Kind(plays.error(422), 400, 422),
     "429": Kind(plays.error(429, retry_after="7"), 429),
+    "429-ms": Kind(plays.error(429, retry_after_ms="1500"), 429),
+    "429-date": Kind(plays.error(429, date=DATE.format(0), retry_after=DATE.format(10)), 429),
+    "429-long": Kind(plays.error(429, retry_after="4000"), 429),
     "500": Kind(plays.error(500), 502, 500),
     "502": Kind(plays.error(502), 502),
     "503": Kind(plays.error(503), OVERLOADED, 503),
