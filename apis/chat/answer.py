@@ -103,7 +103,7 @@ def stop_of(choice: Fields) -> ir.Stop:
     if reason is None:
         raise UpstreamError("the upstream's answer has no finish reason")
     if reason == "error":
-        raise openai.decode_failure(choice.get("error"))
+        raise openai.decode_failure(choice)
     known = REASONS.get(reason) if isinstance(reason, str) else None
     if known is None:
         raise UpstreamError(f"the upstream finished for an unknown reason, {reason!r}")

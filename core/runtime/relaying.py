@@ -51,10 +51,12 @@ class Pipe:
 
     async def aclose(self) -> None:
         """Stop reading; the source has let go when this returns."""
-        if not self._task.done():
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self._source.aclose()
+        try:
+            if not self._task.done():
+                self._task.cancel()
+                await asyncio.gather(self._task, return_exceptions=True)
+        finally:
+            await self._source.aclose()
 
     async def _read(self) -> None:
         try:
