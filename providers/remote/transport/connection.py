@@ -8,23 +8,15 @@ for another.
 from __future__ import annotations
 
 import asyncio
-import zlib
-from typing import Protocol, cast
+from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from ....core.canon.errors import StackError, UpstreamError, UpstreamTimeout
-from . import Unreachable
-
-HEAD_LIMIT = 64 << 10  # bytes
-UNREAD_LIMIT = 1 << 18  # bytes of a body that may wait before the upstream has to
-
-_CUT = "the upstream closed the connection in the middle of its answer"
-_COMPRESSED = {"gzip", "x-gzip", "deflate"}
-
-
-class _Inflater(Protocol):
-    def decompress(self, data: bytes, /) -> bytes: ...
+from ....core.canon.errors import StackError, UpstreamError
+from .alarm import Alarm
+from .failures import HEAD, MORE, cut, late, not_http, unreachable
+from .heads import refusal
+from .limits import HEAD_LIMIT, MOST_HEADERS, PIECE
 
 
 class Connection(asyncio.Protocol):
@@ -32,6 +24,8 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._socket: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._alarm = Alarm(loop, self._late)
+        self._awaited: tuple[str, float | None] = HEAD, None  # and for how long
         self.closed = False
         self.idle_since = 0.0
         self.begin()
@@ -41,12 +35,15 @@ class Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._failure: StackError | None = None
         self._chunks: list[bytes] = []
-        self._unread = 0
-        self._inflater: _Inflater | None = None
+        self._unread = 0  # bytes in the chunks
+        self._bare = 0  # bytes that came since the last that belong to a body
+        self._count = 0  # headers
+        self._paused = False
+        self._bodiless = False
         self._interim = False
+        self._until_close = False  # only the end of the connection ends the body
         self._reusable = False
-        self._beyond = False  # another answer has begun, which nobody asked for
-        self.received = 0
+        self.heard = False  # a byte has come
         self.status = 0
         self.headers: dict[str, str] = {}
         self.headed = False  # the head of the answer is here
@@ -54,41 +51,49 @@ class Connection(asyncio.Protocol):
 
     # What the user of the connection does
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, bodiless: bool) -> None:
+        """Send a request; the answer to some has no body, whatever its head says."""
+        self._bodiless = bodiless
         if self._socket is not None and not self.closed:
             self._socket.write(data)
 
     async def head(self, seconds: float | None, deadline: float | None) -> None:
         """Wait for the head of the answer, however many pieces it comes in."""
-        until = None if seconds is None else self._loop.time() + seconds
+        phase = None if seconds is None else self._loop.time() + seconds
         while not self.headed:
-            self._raise()
-            left = None if until is None else max(0.0, until - self._loop.time())
-            await self._wait(left, deadline, "the head of its answer", seconds)
-        self._raise()
+            await self._wait(phase, seconds, deadline, HEAD)
 
     async def take(self, seconds: float | None, deadline: float | None) -> bytes:
         """What has arrived of the body; `b""` at its end."""
         while not self._chunks:
-            self._raise()
             if self.complete:
                 return b""
-            await self._wait(seconds, deadline, "more of its answer", seconds)
+            phase = None if seconds is None else self._loop.time() + seconds
+            await self._wait(phase, seconds, deadline, MORE)
+        if deadline is not None and self._loop.time() > deadline:
+            self._fail(late(MORE, None))
+            self._raise()
         taken = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks = []
-        if self._unread > UNREAD_LIMIT and self._socket is not None and not self.closed:
-            self._socket.resume_reading()
         self._unread = 0
+        if self._paused and self._socket is not None and not self.closed:
+            self._paused = False
+            self._socket.resume_reading()
         return taken
 
     @property
     def reusable(self) -> bool:
-        usable = self.complete and self._reusable and not (self.closed or self._failure)
-        # Of a body that was not taken so much may be left that reading is paused.
-        return usable and not self._beyond and self._unread <= UNREAD_LIMIT
+        """Whether all of the request went out, all of its answer came in, and nothing more."""
+        return (
+            self.complete
+            and self._reusable
+            and not (self.closed or self._paused or self._socket is None)
+            and not self._socket.get_write_buffer_size()
+        )
 
     def abort(self) -> None:
         self.closed = True
+        self._alarm.stop()
         if self._socket is not None:
             self._socket.abort()
 
@@ -97,31 +102,33 @@ class Connection(asyncio.Protocol):
             raise self._failure
 
     async def _wait(
-        self, seconds: float | None, deadline: float | None, what: str, told: float | None
+        self, phase: float | None, seconds: float | None, deadline: float | None, what: str
     ) -> None:
-        """Until something has arrived; `told` is the limit as the configuration has it."""
-        now = self._loop.time()
-        phase = None if seconds is None else now + seconds
-        nearer = min((when for when in (phase, deadline) if when is not None), default=None)
+        """Until something has arrived, or the nearer of two times; None is never."""
+        self._raise()
+        if phase is not None and (deadline is None or phase <= deadline):
+            self._awaited = what, seconds
+            self._alarm.set(phase)
+        elif deadline is not None:
+            self._awaited = what, None
+            self._alarm.set(deadline)
         self._waiter = self._loop.create_future()
-        timer = None
-        if nearer is not None:
-            limit = f"{told:g} seconds" if nearer == phase else "the time set for a call"
-            late = UpstreamTimeout(f"the upstream did not send {what} within {limit}")
-            timer = self._loop.call_at(nearer, self._fail, late)
         try:
             await self._waiter
         finally:
             self._waiter = None
-            if timer is not None:
-                timer.cancel()
+            self._alarm.clear()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def _late(self) -> None:
+        self._fail(late(*self._awaited))
+
     def _fail(self, error: StackError) -> None:
-        if self._failure is None:
+        # An answer that is complete stays one, whatever comes after it.
+        if self._failure is None and not self.complete:
             self._failure = error
         self.abort()
         self._wake()
@@ -133,79 +140,73 @@ class Connection(asyncio.Protocol):
         self._socket = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        self.received += len(data)
+        self.heard = True
         if self.complete:
             self.abort()  # more than was asked for: nothing on this connection can be trusted
             return
+        self._bare += len(data)
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
-            self._fail(UpstreamError("the upstream's answer is not HTTP"))
-        except zlib.error:
-            self._fail(UpstreamError("the upstream's answer is not compressed as it says"))
-        if not self.headed and self.received > HEAD_LIMIT:
-            self._fail(UpstreamError(f"the head of the answer is over {HEAD_LIMIT >> 10} KiB"))
+            self._fail(not_http())
+        if self._bare > HEAD_LIMIT:
+            self._fail(UpstreamError(f"the upstream sent {HEAD_LIMIT >> 10} KiB without a body"))
         self._wake()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.closed = True
+        ours, self.closed = self.closed, True
+        self._alarm.stop()
         if not self.headed:
-            message = "the upstream closed the connection without an answer"
-            self._failure = self._failure or Unreachable(message)
-        elif not self.complete and self._until_close and error is None:
+            self._failure = self._failure or unreachable(ConnectionResetError())
+        elif self._until_close and error is None and not (ours or self._failure):
             self.complete = True
         elif not self.complete:
-            self._failure = self._failure or UpstreamError(_CUT)
+            self._failure = self._failure or cut()
         self._wake()
-
-    @property
-    def _until_close(self) -> bool:
-        return not {"content-length", "transfer-encoding"} & self.headers.keys()
 
     # What the parser tells
 
     def on_message_begin(self) -> None:
-        self._beyond = self.complete
+        if self.complete:
+            self._reusable = False  # another answer begins, which nobody asked for
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._beyond:
-            return
+        if self.headed or self._failure is not None:
+            return  # a trailer, or another answer's
+        self._count += 1
+        if self._count > MOST_HEADERS:
+            self._fail(UpstreamError(f"the upstream's answer has over {MOST_HEADERS} headers"))
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
-        if self._beyond:
+        if self.headed or self._failure is not None:
             return
         self.status = self._parser.get_status_code()
-        self._interim = 100 <= self.status < 200
+        self._interim = 100 <= self.status < 200 and self.status != 101
         if self._interim:
             self.headers = {}
-            return
-        if {"content-length", "transfer-encoding"} <= self.headers.keys():
-            self._fail(UpstreamError("the upstream gave its answer two lengths"))
-        self._inflate(self.headers.pop("content-encoding", "identity").strip().lower())
-        self.headed = True
-
-    def _inflate(self, encoding: str) -> None:
-        if encoding in _COMPRESSED:
-            self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        elif encoding not in ("identity", ""):
-            self._fail(UpstreamError("the upstream compressed its answer, though asked not to"))
+        elif refused := refusal(self.status, self.headers):
+            self._fail(UpstreamError(refused))
+        else:
+            lengths = {"content-length", "transfer-encoding"} & self.headers.keys()
+            self._until_close = not lengths
+            self.headed = True
+            self.complete = self._bodiless
 
     def on_body(self, body: bytes) -> None:
-        if self._beyond:
+        if self.complete or self._failure is not None:
             return
-        if self._inflater is not None:
-            body = self._inflater.decompress(body)
+        self._bare = 0
         self._chunks.append(body)
-        before = self._unread
         self._unread += len(body)
-        if before <= UNREAD_LIMIT < self._unread and self._socket is not None:
+        if self._unread > PIECE and not self._paused and self._socket is not None:
+            self._paused = True
             self._socket.pause_reading()
 
     def on_message_complete(self) -> None:
         if self._interim:
             self._interim = False
-            return
-        self._reusable = not self._beyond and self._parser.should_keep_alive()
-        self.complete = True
+        elif self.headed and not self.complete and self._failure is None:
+            self._reusable = self._parser.should_keep_alive()
+            self.complete = True

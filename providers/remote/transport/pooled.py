@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from importlib.metadata import version
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from ....core.canon.errors import StackError, UpstreamError, UpstreamTimeout
+from ....core.canon.errors import UpstreamError, UpstreamTimeout
 from . import Answer, Timeouts, Tls, Transport, Unreachable
-from .tls import context
+from .failures import HEAD, MORE, cut, late, late_connection, not_http, stopped, unreachable
+from .heads import fields, refusal
+from .limits import HEAD_LIMIT, KEPT, MOST_HEADERS, PIECE
+from .tls import context, settled
+from .unpacking import Unpacking
 
 if TYPE_CHECKING:
     import aiohttp
-
-USER_AGENT = f"polystack/{version('polystack')}"
-PIECE = 1 << 18  # bytes that one read may bring
-KEPT = 60.0  # seconds for which an idle connection is kept
 
 
 class Pooled(Transport):
@@ -25,74 +25,115 @@ class Pooled(Transport):
 
     def __init__(self, tls: Tls | None = None, proxy: str | None = None) -> None:
         self._tls = tls or Tls()
+        self._context = settled(self._tls)
         self._proxy = proxy
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._closed = False
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts
     ) -> Answer:
+        going = _Going(timeouts)
+        try:
+            return await self._asked(going, method, url, headers, body)
+        except Unreachable:
+            # The server had let go of a kept connection before the request arrived.
+            if not (going.reused and going.unheard):
+                raise
+        return await self._asked(going, method, url, headers, body, fresh=True)
+
+    async def _asked(
+        self,
+        going: _Going,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        fresh: bool = False,
+    ) -> Answer:
         import aiohttp
 
-        session = self._session or self._open()
-        deadline = _deadline(timeouts.total)
-        sent = {"user-agent": USER_AGENT, **headers}
-        async with _failing(), _within(timeouts.first_byte, deadline, "the head of its answer"):
+        session = self._session(fresh)
+        async with going.phases(), _failing(going):
             response = await session.request(
                 method,
                 url,
                 data=body or None,
-                headers={"accept-encoding": "identity", **sent},
+                headers=fields(headers),
                 allow_redirects=False,
                 proxy=self._proxy,
-                timeout=aiohttp.ClientTimeout(None, sock_connect=timeouts.connect),
+                timeout=aiohttp.ClientTimeout(None, connect=going.timeouts.connect),
+                trace_request_ctx=going,
             )
-        return PooledAnswer(response, timeouts.idle, deadline)
+        answer = PooledAnswer(session, response, going.timeouts.idle, going.deadline)
+        if refused := refusal(response.status, answer.named):
+            await answer.aclose()
+            raise UpstreamError(refused)
+        return answer
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _session(self, fresh: bool) -> aiohttp.ClientSession:
+        """The session that keeps its connections, or one that takes a new one for each call."""
+        if self._closed:
+            raise stopped()
+        if fresh not in self._sessions:
+            self._sessions[fresh] = self._opened(fresh)
+        return self._sessions[fresh]
+
+    def _opened(self, fresh: bool) -> aiohttp.ClientSession:
         import aiohttp
 
-        connector = aiohttp.TCPConnector(limit=0, ssl=context(self._tls), keepalive_timeout=KEPT)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
+        self._context = self._context or context(self._tls)
+        kept = {"force_close": True} if fresh else {"keepalive_timeout": KEPT}
+        told = aiohttp.TraceConfig()
+        told.on_connection_create_end.append(_connected)
+        told.on_connection_reuseconn.append(_reused)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._context, **kept),
             cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=["accept", "content-type"],
+            auto_decompress=False,
             read_bufsize=PIECE,
+            max_line_size=HEAD_LIMIT,
+            max_field_size=HEAD_LIMIT,
+            max_headers=MOST_HEADERS,
+            trace_configs=[told],
         )
-        return self._session
 
     async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        self._closed = True
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
 
 
-class PooledAnswer(Answer):
+class PooledAnswer(Unpacking):
     def __init__(
-        self, response: aiohttp.ClientResponse, idle: float | None, deadline: float | None
+        self,
+        session: aiohttp.ClientSession,
+        response: aiohttp.ClientResponse,
+        idle: float | None,
+        deadline: float | None,
     ) -> None:
+        self._session = session
         self._response = response
         self._idle = idle
         self._deadline = deadline
-        self.status = response.status
-        self.headers = _headers(response)
+        self.named = _headers(response)  # before the compression is taken off
+        super().__init__(response.status, dict(self.named))
 
-    async def chunks(self) -> AsyncGenerator[bytes]:
+    async def take(self) -> bytes:
         content = self._response.content
         while True:
-            async with _cut(), _within(self._idle, self._deadline, "more of its answer"):
-                chunk = await content.readany()
-            if chunk:
-                yield chunk
-            elif content.at_eof():
-                return
-
-    async def read(self, limit: int) -> bytes:
-        chunks, size = [], 0
-        async for chunk in self.chunks():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise UpstreamError(f"the upstream's answer is longer than {limit} bytes")
-        return b"".join(chunks)
+            with _cut():
+                async with _within(self._idle, self._deadline, MORE):
+                    taken = await content.readany()
+            if taken:
+                return taken
+            if content.at_eof():
+                # Our own closing looks like the server's where that is what ends a body.
+                if self._session.closed:
+                    raise cut()
+                return b""
 
     async def aclose(self) -> None:
         # A connection with an unread rest is closed; one that was read to its end is kept.
@@ -103,61 +144,118 @@ class PooledAnswer(Answer):
 
 def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for name, value in response.headers.items():
-        name = name.lower()
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    headers.pop("content-encoding", None)  # what arrives here is decompressed
+    for raw, value in response.raw_headers:
+        name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return headers
 
 
-def _deadline(total: float | None) -> float | None:
-    return None if total is None else asyncio.get_running_loop().time() + total
+# On the way to the head of an answer -------------------------------------------------------------
+
+
+class _Going:
+    """A request on its way, its phases, and what aiohttp tells of it."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self.timeouts = timeouts
+        self._loop = asyncio.get_running_loop()
+        total = timeouts.total
+        self.deadline = None if total is None else self._loop.time() + total
+        self.reused = False  # on a connection that an earlier call has used
+        self.unheard = True  # and not a byte has come
+        self._standing = False
+        self._phase: float | None = None
+        self._timer = asyncio.timeout(None)
+
+    @asynccontextmanager
+    async def phases(self) -> AsyncIterator[None]:
+        self._standing, self._phase = False, None
+        self._timer = asyncio.timeout_at(self.deadline)
+        try:
+            async with self._timer:
+                yield
+        except TimeoutError:
+            raise self._late() from None
+
+    def connected(self, reused: bool) -> None:
+        """Not before now does the wait for the answer begin."""
+        self.reused, self._standing = reused, True
+        if self.timeouts.first_byte is not None:
+            self._phase = self._loop.time() + self.timeouts.first_byte
+            self._timer.reschedule(_nearer(self._phase, self.deadline))
+
+    def _late(self) -> UpstreamTimeout:
+        if not self._standing:
+            return late_connection(None)
+        return _late(HEAD, self.timeouts.first_byte, self._phase, self.deadline)
+
+
+async def _connected(session: object, given: SimpleNamespace, params: object) -> None:
+    given.trace_request_ctx.connected(reused=False)
+
+
+async def _reused(session: object, given: SimpleNamespace, params: object) -> None:
+    given.trace_request_ctx.connected(reused=True)
 
 
 @asynccontextmanager
-async def _within(seconds: float | None, deadline: float | None, what: str) -> AsyncIterator[None]:
-    """A phase and the whole call, each with its own limit, whichever is nearer."""
-    now = asyncio.get_running_loop().time()
-    phase = None if seconds is None else now + seconds
-    nearer = min((when for when in (phase, deadline) if when is not None), default=None)
-    try:
-        async with asyncio.timeout_at(nearer):
-            yield
-    except TimeoutError:
-        limit = f"{seconds:g} seconds" if nearer == phase else "the time set for a call"
-        raise UpstreamTimeout(f"the upstream did not send {what} within {limit}") from None
-
-
-@asynccontextmanager
-async def _failing() -> AsyncIterator[None]:
+async def _failing(going: _Going) -> AsyncIterator[None]:
     """What goes wrong before the head of an answer, without addresses."""
     import aiohttp
 
     try:
         yield
-    except StackError:
-        raise
     except aiohttp.ConnectionTimeoutError:
-        raise UpstreamTimeout("the upstream did not accept a connection in time") from None
-    except aiohttp.ClientConnectorDNSError:
-        raise Unreachable("the upstream's name cannot be resolved; correct base_url") from None
-    except aiohttp.ClientSSLError:
-        raise Unreachable("no trusted TLS connection to the upstream can be made") from None
-    except aiohttp.ClientConnectionError as error:
-        refused = isinstance(error, aiohttp.ClientConnectorError)
-        what = "refused the connection" if refused else "closed the connection without an answer"
-        raise Unreachable(f"the upstream {what}") from None
+        raise late_connection(going.timeouts.connect) from None
+    except aiohttp.ClientProxyConnectionError:
+        raise Unreachable("the proxy cannot be reached") from None
+    except aiohttp.ClientHttpProxyError as error:
+        message = f"the proxy answered {error.status} instead of connecting to the upstream"
+        raise Unreachable(message) from None
+    except aiohttp.ClientConnectorError as error:
+        cause = error if isinstance(error, aiohttp.ClientSSLError) else error.os_error
+        raise unreachable(cause) from None
+    except aiohttp.ServerDisconnectedError as error:
+        going.unheard = isinstance(error.message, str)  # else it is the part that came
+        raise unreachable(ConnectionResetError()) from None
+    except aiohttp.ClientConnectionError:
+        raise unreachable(ConnectionResetError()) from None
+    except UnicodeError as error:
+        raise unreachable(error) from None
     except (aiohttp.ClientError, ValueError):
-        raise UpstreamError("the upstream's answer is not HTTP") from None
+        raise not_http() from None
+
+
+# Limits ------------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
-async def _cut() -> AsyncIterator[None]:
+async def _within(seconds: float | None, deadline: float | None, what: str) -> AsyncIterator[None]:
+    """A phase and the whole call, each with its own limit, whichever is nearer."""
+    phase = None if seconds is None else asyncio.get_running_loop().time() + seconds
+    try:
+        async with asyncio.timeout_at(_nearer(phase, deadline)):
+            yield
+    except TimeoutError:
+        raise _late(what, seconds, phase, deadline) from None
+
+
+def _nearer(phase: float | None, deadline: float | None) -> float | None:
+    return min((when for when in (phase, deadline) if when is not None), default=None)
+
+
+def _late(
+    what: str, seconds: float | None, phase: float | None, deadline: float | None
+) -> UpstreamTimeout:
+    in_phase = seconds is not None and phase == _nearer(phase, deadline)
+    return late(what, seconds if in_phase else None)
+
+
+@contextmanager
+def _cut() -> Iterator[None]:
     import aiohttp
 
     try:
         yield
     except (aiohttp.ClientError, ConnectionError):
-        raise UpstreamError(
-            "the upstream closed the connection in the middle of its answer"
-        ) from None
+        raise cut() from None
