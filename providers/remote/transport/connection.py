@@ -8,6 +8,7 @@ for another.
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -90,6 +91,18 @@ class Connection(asyncio.Protocol):
             and not (self.closed or self._paused or self._socket is None)
             and not self._socket.get_write_buffer_size()
         )
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has come since that nobody asked for, seen by the loop or not.
+
+        What a server sends behind an answer would be taken for the answer to the next request.
+        """
+        if self.closed or self._socket is None:
+            return False
+        look = select.poll()
+        look.register(self._socket.get_extra_info("socket").fileno(), select.POLLIN)
+        return not look.poll(0)
 
     def abort(self) -> None:
         self.closed = True

@@ -21,8 +21,9 @@ class Pool:
         idle = self._idle.get(origin)
         while idle:
             connection = idle.pop()
-            if not connection.closed:
+            if connection.silent:
                 return connection
+            connection.abort()
         return None
 
     def keep(self, origin: Origin, connection: Connection) -> None:

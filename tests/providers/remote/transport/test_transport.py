@@ -43,6 +43,7 @@ class Server:
         self.closed = 0
         self.port = 0
         self.gone = asyncio.Event()
+        self.answered = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -328,6 +329,32 @@ async def test_bytes_behind_an_answer_spoil_the_connection() -> None:
     wire = Direct()
     async with served(playing(JSON + JSON)) as server:
         assert await read(wire, server) == BODY
+        assert await read(wire, server) == BODY
+        assert server.connections == 2
+    await wire.aclose()
+
+
+async def test_bytes_that_nobody_asked_for_are_no_answer() -> None:
+    async def evil(
+        server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await server.request(reader)
+        writer.write(JSON)
+        await writer.drain()
+        await server.gone.wait()
+        writer.write(JSON.replace(BODY, b'{"a": 2}'))
+        await writer.drain()
+        server.answered.set()
+        await server.request(reader)
+
+    wire = Direct()
+    async with served(evil) as server:
+        server.gone.clear()
+        assert await read(wire, server) == BODY
+        server.gone.set()
+        await server.answered.wait()
+        # No turn of the loop lies between the bytes and the next request.
+        server.gone.set()
         assert await read(wire, server) == BODY
         assert server.connections == 2
     await wire.aclose()
