@@ -26,7 +26,7 @@ class Unpacking(Answer):
         self.status = status
         self.headers = headers
         packing = headers.get("content-encoding", "").strip().lower()
-        self._unpacker = None if packing in _CLEAR else Unpacker()
+        self._unpacker = None if packing in _CLEAR else Unpacker(packing)
         if self._unpacker is not None:
             del headers["content-encoding"]
             headers.pop("content-length", None)  # that of the packed body
@@ -59,13 +59,14 @@ class Unpacking(Answer):
 class Unpacker:
     """Gzip of any number of members, and deflate with zlib's frame or without."""
 
-    def __init__(self) -> None:
+    def __init__(self, packing: str) -> None:
+        self._stream_of = _deflate if packing == "deflate" else _gzip
         self._stream: zlib._Decompress | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What these bytes unpack to, at most `PIECE` at a time."""
         while True:
-            stream = self._stream = self._stream or _stream(data[0])
+            stream = self._stream = self._stream or self._stream_of(data[0])
             try:
                 piece = stream.decompress(data, PIECE)
             except zlib.error:
@@ -85,7 +86,11 @@ class Unpacker:
             raise UpstreamError("the upstream's compressed answer ends in its middle")
 
 
-def _stream(first: int) -> zlib._Decompress:
-    """By the first byte: servers disagree on what `deflate` is, and no two begin alike."""
-    framed = first == 0x1F or first & 0x0F == zlib.DEFLATED
-    return zlib.decompressobj(zlib.MAX_WBITS | 32 if framed else -zlib.MAX_WBITS)
+def _gzip(first: int) -> zlib._Decompress:
+    return zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+
+def _deflate(first: int) -> zlib._Decompress:
+    """By the first byte, since servers disagree on whether zlib's frame belongs to it."""
+    framed = first & 0x0F == zlib.DEFLATED
+    return zlib.decompressobj(zlib.MAX_WBITS if framed else -zlib.MAX_WBITS)
