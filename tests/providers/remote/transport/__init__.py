@@ -1,0 +1,1 @@
+"""The transports on sockets of our own."""
