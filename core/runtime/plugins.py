@@ -240,20 +240,3 @@ def _origin(entry_point: metadata.EntryPoint) -> tuple[str, str]:
     if dist is None:
         return entry_point.value.partition(":")[0].partition(".")[0], "unknown"
     return dist.name, dist.version
-
-
-def _installed(broken: list[str]) -> Iterator[metadata.EntryPoint]:
-    """Ours among all entry points; a package whose metadata is damaged hides no other."""
-    try:
-        yield from metadata.entry_points(group=PROJECT)
-    except Exception:
-        seen = set()
-        for dist in metadata.distributions():
-            try:
-                ours = [ep for ep in dist.entry_points if ep.group == PROJECT]
-            except Exception as error:
-                broken.append(f"the metadata of {dist.metadata['Name']} is damaged: {error}")
-                continue
-            if ours and dist.name not in seen:
-                seen.add(dist.name)
-                yield from ours
