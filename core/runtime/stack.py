@@ -123,6 +123,23 @@ class Stack:
                 logger.exception("provider %s failed to stop", name)
         self.providers.clear()
 
+    # What it is, and how it does -----------------------------------------------------------------
+
+    def index(self) -> Document:
+        """What is served: each API with the methods and paths of its operations."""
+        apis = {
+            api.name: [f"{o.method} {o.path}" for o in api.operations] for api in self.apis.values()
+        }
+        return {"name": self.distribution.name, "apis": apis}
+
+    def health(self) -> Document:
+        """That it runs, and what each provider says of itself in numbers."""
+        providers = {
+            name: {"type": provider.type, **provider.status()}
+            for name, provider in self.providers.items()
+        }
+        return {"status": "ok", "providers": providers}
+
     # Calls ---------------------------------------------------------------------------------------
 
     async def handle(

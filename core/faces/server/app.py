@@ -13,17 +13,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
-import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ...canon.errors import InvalidRequest, MethodNotAllowed, NotFound, StackError, TooLarge
-from ...contract.api import Api, Rendered
-from ...runtime.stack import Call, Reply, Stack
+from ...canon.errors import InvalidRequest, MethodNotAllowed, StackError, TooLarge
+from ...runtime.call import Call, Reply
+from ...runtime.front import Front, body_of, failed, heads, nowhere, refusal
+from ...runtime.routes import Match
+from ...runtime.stack import Stack
 from .auth import Keys
-from .routes import Match, Routes
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -50,7 +50,7 @@ class App:
             ],
             lifespan=self._lifespan,
         )
-        self._routes: Routes | None = None
+        self._front: Front | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in ("/", "/health"):
@@ -60,43 +60,35 @@ class App:
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        self._routes = Routes(list(self._stack.apis.values()))
+        self._front = Front(self._stack)
         yield
 
     async def _root(self, request: Request) -> Response:
-        apis = {
-            api.name: [f"{o.method} {o.path}" for o in api.operations]
-            for api in self._stack.apis.values()
-        }
-        return JSONResponse({"name": self._stack.distribution.name, "apis": apis})
+        return JSONResponse(self._stack.index())
 
     async def _health(self, request: Request) -> Response:
-        providers = {
-            name: {"type": provider.type, **provider.status()}
-            for name, provider in self._stack.providers.items()
-        }
-        return JSONResponse({"status": "ok", "providers": providers})
+        return JSONResponse(self._stack.health())
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self._routes is not None, "requests come after the lifespan has begun"
+        front = self._front
+        assert front is not None, "requests come after the lifespan has begun"
+        method, path = scope["method"], scope["path"]
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        match = self._routes.match(scope["method"], scope["path"], headers)
+        match = front.match(method, path, headers)
         token = os.urandom(16).hex()
         work = asyncio.current_task()
         assert work is not None
         departure: _Departure | None = None
         sender = _Sender(send, f"req_{token}")
         try:
-            self._admit(match, scope, headers)
-            assert match.operation is not None
+            self._admit(match, method, path, headers)
             body = await self._body(headers, receive)
             query = scope["query_string"].decode("latin-1")
             call = Call(body, headers, match.item, query, token)
             departure = _Departure(receive, work)
-            reply = await self._stack.handle(match.api, match.operation, call)
-            await sender.reply(reply)
+            await sender.reply(await front.answer(match, method, path, call))
         except StackError as error:
-            await sender.error(match.api, error)
+            await sender.refuse(match, error)
         except asyncio.CancelledError:
             if departure is None or not departure.seen:
                 raise
@@ -104,20 +96,17 @@ class App:
             work.uncancel()
         except Exception:
             logger.exception("a request failed")
-            await sender.error(match.api, StackError("internal error; see the server's log"))
+            await sender.refuse(match, failed())
         finally:
             if departure is not None:
                 departure.unwatch()
 
-    def _admit(self, match: Match, scope: Scope, headers: dict[str, str]) -> None:
-        path = scope["path"]
+    def _admit(self, match: Match, method: str, path: str, headers: dict[str, str]) -> None:
         if headers.get("upgrade", "").lower() == "websocket":
             raise _UpgradeRequired(f"{path} is not served over WebSocket; use HTTP")
         self._keys.check(headers)
-        if match.operation is None and match.allowed:
-            raise _WrongMethod(scope["method"], path, match.allowed)
         if match.operation is None:
-            raise NotFound(f"{scope['method']} {path} is not served here; see GET / for what is")
+            raise nowhere(match, method, path)
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
         limit = self._settings.max_body
@@ -145,12 +134,6 @@ class App:
 
 def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"the request body is larger than {limit} bytes, this stack's limit")
-
-
-class _WrongMethod(MethodNotAllowed):
-    def __init__(self, method: str, path: str, allowed: tuple[str, ...]) -> None:
-        super().__init__(f"{method} {path} is not served; use {', '.join(allowed)}")
-        self.allowed = allowed
 
 
 class _UpgradeRequired(MethodNotAllowed):
@@ -194,11 +177,12 @@ class _Sender:
 
     async def reply(self, reply: Reply) -> None:
         if reply.stream is None:
-            body = orjson.dumps(reply.document) if reply.body is None else reply.body
-            await self._whole(reply.status, dict(reply.headers), body)
+            body = body_of(reply)
+            await self._head(reply.status, heads(reply, self._request_id, len(body)))
+            await self._body(body)
             return
         try:
-            await self._head(reply.status, dict(reply.headers))
+            await self._head(reply.status, heads(reply, self._request_id))
             await self._stream(reply.stream)
         finally:
             await _aclose(reply.stream)
@@ -213,31 +197,16 @@ class _Sender:
                 stalled.reschedule(None)
         await self._body(b"")
 
-    async def error(self, api: Api, error: StackError) -> None:
+    async def refuse(self, match: Match, error: StackError) -> None:
         if self._begun:
             # Too late for a status; leaving the body unfinished is what a client notices.
             logger.warning("an answer was cut off: %s", error.message)
             return
-        rendered: Rendered = api.encode_error(error, self._request_id)
-        headers = dict(rendered.headers)
-        if isinstance(error, _WrongMethod):
-            headers["allow"] = ", ".join(error.allowed)
-        await self._whole(rendered.status, headers, orjson.dumps(rendered.document))
-
-    async def _whole(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        headers = {
-            "content-type": "application/json",
-            **headers,
-            "content-length": str(len(body)),
-        }
-        await self._head(status, headers)
-        await self._body(body)
+        await self.reply(refusal(match.api, error, self._request_id))
 
     async def _head(self, status: int, headers: dict[str, str]) -> None:
         self._begun = True
-        # The two vendors' SDKs look for the id under two names.
-        ids = {"x-request-id": self._request_id, "request-id": self._request_id}
-        raw = [(k.encode(), v.encode("latin-1")) for k, v in (ids | headers).items()]
+        raw = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def _body(self, body: bytes, more: bool = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...contract.api import Api, Operation
+from ..contract.api import Api, Operation
 
 
 @dataclass(frozen=True, slots=True)

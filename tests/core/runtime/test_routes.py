@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from polystack.core import Api
-from polystack.core.faces.server.routes import Match, Routes
 from polystack.core.runtime.plugins import Plugins
+from polystack.core.runtime.routes import Match, Routes
 
 PLUGINS = Plugins()
 ALL = Routes([PLUGINS.api(name) for name in ("messages", "responses", "chat")])
