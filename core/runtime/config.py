@@ -11,21 +11,21 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from ..canon.errors import ConfigError
 from ..contract.provider import Provider
 from .distribution import Distribution, ModelEntry, ProviderEntry, ServerConfig
 from .environment import substitute
-from .faults import validate
+from .extending import extended
+from .faults import fault, validate
 from .overrides import override
 from .plugins import Plugins
 from .references import check
 from .secrets import mask
-from .spelling import choices
-from .yaml_source import BYTE_LIMIT, Node, from_mapping, parse
+from .sources import locate, mapping, text_of
+from .yaml_source import Node, from_mapping
 
 __all__ = [
     "Distribution",
@@ -33,6 +33,7 @@ __all__ = [
     "ModelEntry",
     "ProviderEntry",
     "ServerConfig",
+    "Source",
     "load",
     "masked",
     "provider_config",
@@ -57,21 +58,28 @@ class Loaded:
     tree: Node
 
 
+Source: TypeAlias = str | Path | Mapping[str, Any] | Distribution
+"""A template's name, a file, a program's mapping, or the typed values."""
+
+
 def load(
-    source: str | Path | Mapping[str, Any],
+    source: Source,
     *,
     plugins: Plugins,
     overrides: Sequence[str] = (),
     env: Mapping[str, str] = os.environ,
 ) -> Loaded:
-    """Read and check a distribution: a template's name, a path, or a mapping.
+    """Read and check a distribution.
 
-    An override is `dotted.key=value`, its value in YAML. The environment goes into a mapping as
-    it does into a file.
+    What it `extends` lies below it. An override is `dotted.key=value`, its value in YAML. The
+    environment goes into a mapping as it does into a file.
     """
     tree, path = _read(source, plugins)
+    tree = extended(tree, path, plugins)
     for text in overrides:
         tree = override(tree, text)
+    if (late := tree.child("extends")) is not None:
+        raise fault(late, (), "comes too late; write `extends` into the file")
     disabled = _left_out(tree, env)
     # What a provider needs from the environment may be lacking where it is left out.
     tree = substitute(tree, env, skip={("providers", name) for name in disabled})
@@ -108,45 +116,13 @@ def masked(loaded: Loaded, plugins: Plugins | None = None) -> dict[str, Any]:
 # -- reading --------------------------------------------------------------------------------------
 
 
-def _read(source: str | Path | Mapping[str, Any], plugins: Plugins) -> tuple[Node, Path | None]:
+def _read(source: Source, plugins: Plugins) -> tuple[Node, Path | None]:
+    if isinstance(source, Distribution):
+        source = source.model_dump(exclude_unset=True)
     if isinstance(source, Mapping):
         return from_mapping(source, "the distribution"), None
-    path = _locate(source, plugins)
-    tree = parse(_text(path), str(path))
-    if not isinstance(tree.value, dict):
-        raise ConfigError(f"{tree.place}: a distribution is a mapping; begin with `version: 1`")
-    return tree, path
-
-
-def _locate(source: str | Path, plugins: Plugins) -> Path:
-    """A file that exists comes before a template of the same name."""
-    path = Path(source).expanduser()
-    if isinstance(source, Path) or path.name != source or path.is_file():
-        return path
-    name = source.removesuffix(".yaml").removesuffix(".yml")
-    templates = [plugin.type for plugin in plugins.list("distribution")]
-    if name in templates:
-        return plugins.distribution(name)
-    raise ConfigError(
-        f"{source}: no such file, and no template of this name; "
-        f"{choices(name, templates, 'templates')}"
-    )
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(BYTE_LIMIT + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    if len(data) > BYTE_LIMIT:
-        raise ConfigError(f"{path}: larger than {BYTE_LIMIT >> 20} MiB")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-        raise ConfigError(f"{path}:{line}:{column}: not UTF-8; save it as UTF-8 text") from None
+    path = locate(source, plugins)
+    return mapping(text_of(path), path), path
 
 
 # -- environment ----------------------------------------------------------------------------------
