@@ -13,6 +13,7 @@ from pathlib import Path
 import pluggy
 
 from .api import Api
+from .client import Client
 from .provider import Provider
 
 PROJECT = "polystack"
@@ -31,6 +32,10 @@ class Hooks:
     @hookspec
     def register_apis(self, register: Callable[[Api], None]) -> None:
         """Register protocols; the attribute `name` names them in distributions."""
+
+    @hookspec
+    def register_clients(self, register: Callable[[Client], None]) -> None:
+        """Register client programs; the attribute `name` names them for `stack connect`."""
 
     @hookspec
     def register_distributions(self, register: Callable[[str, Path], None]) -> None:

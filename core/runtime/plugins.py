@@ -20,6 +20,7 @@ import pluggy
 
 from ..canon.errors import ConfigError
 from ..contract.api import Api
+from ..contract.client import Client
 from ..contract.hookspecs import PROJECT, Hooks
 from ..contract.provider import Provider
 from .spelling import choices
@@ -67,6 +68,10 @@ class Plugins:
 
     def api(self, type: str) -> Api:
         found: Api = self._load("api", type)
+        return found
+
+    def client(self, type: str) -> Client:
+        found: Client = self._load("client", type)
         return found
 
     def provider(self, type: str) -> ProviderClass:
@@ -152,6 +157,15 @@ def _accept_apis(registered: dict[str, Any]) -> Callable[[Any], None]:
     return register
 
 
+def _accept_clients(registered: dict[str, Any]) -> Callable[[Any], None]:
+    def register(client: Any) -> None:
+        if not isinstance(client, Client):
+            raise TypeError(f"register() takes an instance of Client, not {client!r}")
+        registered[client.name] = client
+
+    return register
+
+
 def _accept_providers(registered: dict[str, Any]) -> Callable[[Any], None]:
     def register(provider: Any) -> None:
         if not (isinstance(provider, type) and issubclass(provider, Provider)):
@@ -177,6 +191,7 @@ def _accept_distributions(registered: dict[str, Any]) -> Callable[[Any, Any], No
 
 _KINDS: dict[str, tuple[str, Callable[[dict[str, Any]], Callable[..., None]]]] = {
     "api": ("register_apis", _accept_apis),
+    "client": ("register_clients", _accept_clients),
     "provider": ("register_providers", _accept_providers),
     "distribution": ("register_distributions", _accept_distributions),
 }
