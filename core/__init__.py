@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from .contract.hookspecs import hookimpl
     from .contract.losses import Ledger, Loss
     from .contract.provider import Model, Prepared, Provider, TokenCount
-    from .runtime.stack import Stack
+    from .faces.library import Stack
+    from .runtime.distribution import Distribution, ModelEntry, ProviderEntry
 
 __all__ = [
     "Stack",
+    "Distribution",
+    "ProviderEntry",
+    "ModelEntry",
     "Provider",
     "Model",
     "Prepared",
@@ -38,7 +42,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Stack": "runtime.stack",
+    "Stack": "faces.library",
+    "Distribution": "runtime.distribution",
+    "ProviderEntry": "runtime.distribution",
+    "ModelEntry": "runtime.distribution",
     "Provider": "contract.provider",
     "Model": "contract.provider",
     "Prepared": "contract.provider",

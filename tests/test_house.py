@@ -15,7 +15,7 @@ FOLDERS = ("apis", "core", "distributions", "providers")
 # A package, and the packages it may import from; its own is always among them. The longest
 # matching name decides. `docs/architecture.md` tells why.
 FLOORS: dict[str, tuple[str, ...]] = {
-    "core": ("core.canon", "core.contract", "core.runtime.stack"),
+    "core": ("core.canon", "core.contract", "core.runtime.distribution", "core.faces.library"),
     "core.canon": (),
     "core.contract": ("core.canon",),
     "apis": ("core.canon", "core.contract"),
@@ -38,6 +38,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "core.runtime": ("core.canon", "core.contract"),
     "core.faces": ("core.canon", "core.contract", "core.runtime"),
     "core.faces.server": ("core.canon", "core.contract", "core.runtime"),
+    "core.faces.library": ("core.canon", "core.contract", "core.runtime"),
     "core.faces.cli": ("core.canon", "core.contract", "core.runtime", "core.faces.server"),
 }
 PURE = ("apis", "core.canon", "core.contract")

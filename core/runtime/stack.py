@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from ..canon import ir
 from ..canon.errors import ConfigError, InvalidRequest, StackError
@@ -24,7 +24,7 @@ from . import forwarding, translating
 from .asking import Asked
 from .call import Call, Reply
 from .catalog import Catalog
-from .config import Loaded, load, provider_config
+from .config import Loaded, Source, load, provider_config
 from .plugins import Plugins
 from .registry import Registry, Target
 from .resolver import Route, resolve
@@ -65,13 +65,16 @@ class Stack:
     @classmethod
     def load(
         cls,
-        source: str | Path | Mapping[str, Any],
+        source: Source,
         *,
         overrides: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         plugins: Plugins | None = None,
     ) -> Stack:
-        """A stack from a template's name, a file or a mapping; raises `ConfigError`."""
+        """A stack from a template's name, a file, a mapping or a `Distribution`.
+
+        Raises `ConfigError`, in one line, for whatever is wrong with it.
+        """
         plugins = plugins or Plugins()
         env = os.environ if env is None else env
         return cls(load(source, plugins=plugins, overrides=overrides, env=env), plugins)
@@ -159,6 +162,19 @@ class Stack:
                 return await self._count(api, operation, call)
             case "generate":
                 return await self._generate(api, operation, call)
+
+    async def generate(self, request: ir.Request) -> AsyncGenerator[ir.Event, None]:
+        """The events of one answer, with no protocol in between; close it to cancel the work.
+
+        What fails before `Started` is raised as a `StackError`, what fails after it is a `Failed`
+        event. A model that is strict about fidelity refuses what it would lose.
+        """
+        if request.sampling.n != 1:
+            raise InvalidRequest("sampling.n: generate gives one answer; call it once for each")
+        target = await self.target(request.model)
+        async with aclosing(translating.generate(request, target, self._seals)) as events:
+            async for event in events:
+                yield event
 
     async def _generate(self, api: Api, operation: Operation, call: Call) -> Reply:
         asked, target, route, native = await self._routed(api, operation, call)

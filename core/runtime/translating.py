@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Self
 
 from ..canon import ir
@@ -29,12 +30,38 @@ async def prepared(
     """The request as the provider will run it, and what is lost; raises where none may be."""
     if route.kind == "translated":
         _refuse_file_ids(request)  # in its own protocol a file's id means something
+    return await _prepared(request, target, seals, api.handles)
+
+
+async def _prepared(
+    request: ir.Request, target: Target, seals: Seals, handled: Collection[str] = ()
+) -> tuple[Prepared, Ledger]:
     losses = Ledger()
     ready = await target.provider.prepare(opened(request, seals, losses))
-    losses.add(*(loss for loss in ready.losses if loss.path.split(".")[0] not in api.handles))
+    losses.add(*(loss for loss in ready.losses if loss.path.split(".")[0] not in handled))
     if target.fidelity == "strict":
         _refuse_drops(losses)
     return ready, losses
+
+
+async def generate(
+    request: ir.Request, target: Target, seals: Seals
+) -> AsyncGenerator[ir.Event, None]:
+    """One answer as canonical events, checked; what fails before `Started` is raised."""
+    request = replace(request, model=target.model.id)
+    ready, _ = await _prepared(request, target, seals)
+    pump, started = Pump([ready.run(0)]), False
+    try:
+        while True:
+            for _, event in await pump.take():
+                if isinstance(event, ir.Failed) and not started:
+                    raise event.error
+                started = started or isinstance(event, ir.Started)
+                yield event
+                if isinstance(event, ir.Finished | ir.Failed):
+                    return
+    finally:
+        await pump.aclose()
 
 
 async def translate(

@@ -1,0 +1,81 @@
+"""A Stack for programs without an event loop: it runs on a thread of its own, and calls wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...canon import ir
+from ...contract.api import Document
+from ...runtime.call import Call
+from ...runtime.distribution import Distribution
+from ...runtime.front import Front
+from .thread import Items, LoopThread
+
+if TYPE_CHECKING:
+    from anthropic import Anthropic
+    from openai import OpenAI
+
+    from .stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingReply:
+    """A whole answer as `document` or as `body`, or a `stream` of bytes, which must be closed."""
+
+    status: int
+    headers: Mapping[str, str]
+    document: Document | None = None
+    body: bytes | None = None
+    stream: Items[bytes] | None = None
+
+
+class Blocking:
+    """What `with Stack.load(...) as stack` gives. Any number of threads may use it at once."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._thread = LoopThread(f"stack {stack.distribution.name}")
+        try:
+            self._thread.run(stack.start())
+        except BaseException:
+            self._thread.stop()
+            raise
+
+    @property
+    def distribution(self) -> Distribution:
+        return self._stack.distribution
+
+    def stop(self) -> None:
+        """Stop the providers, then the thread; whatever still runs there is cancelled."""
+        try:
+            self._thread.run(self._stack.stop())
+        finally:
+            self._thread.stop()
+
+    def openai(self, **options: Any) -> OpenAI:
+        """The openai package's client of this stack; options go to its constructor."""
+        from .clients import blocking_openai
+
+        return blocking_openai(Front(self._stack), self._thread, options)
+
+    def anthropic(self, **options: Any) -> Anthropic:
+        """The anthropic package's client of this stack; options go to its constructor."""
+        from .clients import blocking_anthropic
+
+        return blocking_anthropic(Front(self._stack), self._thread, options)
+
+    def handle(self, api: str, operation: str, call: Call | Document) -> BlockingReply:
+        """Answer one call; raises `StackError` for what fails before the first byte."""
+        reply = self._thread.run(self._stack.handle(api, operation, call))
+        stream = None if reply.stream is None else self._thread.iterate(reply.stream)
+        return BlockingReply(reply.status, reply.headers, reply.document, reply.body, stream)
+
+    def generate(self, request: ir.Request) -> Items[ir.Event]:
+        """The events of one answer, with no protocol in between; close it to cancel the work."""
+        return self._thread.iterate(self._stack.generate(request))
+
+    def health(self) -> Document:
+        """That it runs, and what each provider says of itself in numbers."""
+        return self._stack.health()

@@ -1,0 +1,78 @@
+"""The official SDKs' clients of a Stack in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ...canon.errors import ConfigError
+from ...runtime.front import Front
+from .thread import LoopThread
+
+if TYPE_CHECKING:
+    import anthropic
+    import openai
+
+# Shown in the clients' errors; nothing listens there.
+URL = "http://in-process"
+KEY = "in-process"
+
+
+Check = Callable[[], None]
+
+
+def async_openai(front: Front, check: Check, options: dict[str, Any]) -> openai.AsyncOpenAI:
+    with _needed():
+        import openai
+    return openai.AsyncOpenAI(**_asynchronous(front, check, f"{URL}/v1"), **options)
+
+
+def async_anthropic(
+    front: Front, check: Check, options: dict[str, Any]
+) -> anthropic.AsyncAnthropic:
+    with _needed():
+        import anthropic
+    return anthropic.AsyncAnthropic(**_asynchronous(front, check, URL), **options)
+
+
+def blocking_openai(front: Front, thread: LoopThread, options: dict[str, Any]) -> openai.OpenAI:
+    with _needed():
+        import openai
+    return openai.OpenAI(**_blocking(front, thread, f"{URL}/v1"), **options)
+
+
+def blocking_anthropic(
+    front: Front, thread: LoopThread, options: dict[str, Any]
+) -> anthropic.Anthropic:
+    with _needed():
+        import anthropic
+    return anthropic.Anthropic(**_blocking(front, thread, URL), **options)
+
+
+def _asynchronous(front: Front, check: Check, url: str) -> dict[str, Any]:
+    import httpx2
+
+    from .transport import Transport
+
+    client = httpx2.AsyncClient(transport=Transport(front, check), trust_env=False)
+    return {"base_url": url, "api_key": KEY, "http_client": client}
+
+
+def _blocking(front: Front, thread: LoopThread, url: str) -> dict[str, Any]:
+    import httpx2
+
+    from .transport import BlockingTransport
+
+    client = httpx2.Client(transport=BlockingTransport(front, thread), trust_env=False)
+    return {"base_url": url, "api_key": KEY, "http_client": client}
+
+
+@contextmanager
+def _needed() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the package {error.name} is not installed; run: pip install 'polystack[sdk]'"
+        ) from None
