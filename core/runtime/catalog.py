@@ -11,11 +11,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..canon.errors import StackError
 from ..contract.provider import Model, Provider
-from .config import Distribution
 from .registry import Registry, Target
+
+if TYPE_CHECKING:
+    from .distribution import Distribution
 
 logger = logging.getLogger("polystack")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -13,9 +14,11 @@ from ..contract.losses import HEADER
 from ..contract.provider import NativeCall, NativeReply
 from .asking import Asked
 from .call import Call, Reply
-from .distribution import ServerConfig
 from .registry import Target
 from .relaying import Pipe, Relayed, begun
+
+if TYPE_CHECKING:
+    from .distribution import ServerConfig
 
 WHOLE_LIMIT = 64 << 20  # bytes of a whole answer
 

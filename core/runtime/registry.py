@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..canon.errors import ConfigError, InvalidRequest, UnknownModel
 from ..contract.provider import Model, Provider
-from .config import Distribution, ModelEntry
+
+if TYPE_CHECKING:
+    from .distribution import Distribution, ModelEntry
 
 Fidelity = Literal["lenient", "strict"]
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..canon import ir
 from ..canon.errors import ConfigError, InvalidRequest, StackError
@@ -24,11 +24,13 @@ from . import forwarding, translating
 from .asking import Asked
 from .call import Call, Reply
 from .catalog import Catalog
-from .config import Loaded, Source, load, provider_config
 from .plugins import Plugins
 from .registry import Registry, Target
 from .resolver import Route, resolve
 from .sealing import Seals, opened
+
+if TYPE_CHECKING:
+    from .config import Loaded, Source
 
 __all__ = ["Call", "Reply", "Stack"]
 
@@ -75,6 +77,8 @@ class Stack:
 
         Raises `ConfigError`, in one line, for whatever is wrong with it.
         """
+        from .config import load  # which takes pydantic, and that takes its time
+
         plugins = plugins or Plugins()
         env = os.environ if env is None else env
         return cls(load(source, plugins=plugins, overrides=overrides, env=env), plugins)
@@ -93,6 +97,8 @@ class Stack:
 
     async def start(self) -> None:
         """Load the plugins, start every provider; raises `ConfigError` and leaves nothing on."""
+        from .config import provider_config
+
         self.apis = {name: self.plugins.api(name) for name in self.distribution.apis}
         try:
             for name, entry in self.distribution.providers.items():

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator
 from dataclasses import replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..canon import ir
 from ..canon.collect import Collector
@@ -15,11 +15,13 @@ from ..contract.api import Api, Context, Encoder
 from ..contract.losses import DROPS, HEADER, Ledger, fidelity
 from ..contract.provider import Prepared
 from .call import Call, Reply
-from .distribution import ServerConfig
 from .pump import Pump, Stage, fold
 from .registry import Target
 from .resolver import Route
 from .sealing import Sealing, Seals, opened
+
+if TYPE_CHECKING:
+    from .distribution import ServerConfig
 
 logger = logging.getLogger("polystack")
 

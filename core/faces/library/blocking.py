@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ...canon import ir
 from ...contract.api import Document
 from ...runtime.call import Call
-from ...runtime.distribution import Distribution
 from ...runtime.front import Front
 from .thread import Items, LoopThread
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from anthropic import Anthropic
     from openai import OpenAI
 
+    from ...runtime.distribution import Distribution
     from .stack import Stack
 
 

@@ -12,7 +12,6 @@ from ...canon import ir
 from ...contract.api import Api, Document, Operation
 from ...runtime import stack as runtime
 from ...runtime.call import Call, Reply
-from ...runtime.config import Loaded
 from ...runtime.front import Front
 from ...runtime.plugins import Plugins
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
     from openai import AsyncOpenAI
 
+    from ...runtime.config import Loaded
     from .blocking import Blocking
 
 
