@@ -38,11 +38,18 @@ ProviderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class ServerConfig(_Entry):
+    """Where the server listens, and its limits."""
+
     host: Text = "127.0.0.1"
+    """The address to listen on; `0.0.0.0` is every one of this machine."""
     port: Whole = Field(default=8321, ge=0, le=65_535)
+    """The port to listen on; 0 takes any that is free."""
     api_keys: list[SecretStr] = []
+    """Keys of which a client must send one; with none, everybody is let in."""
     max_body: Bytes = Field(default=ByteSize(32 << 20), gt=0)
+    """The largest request body; a larger one is refused with 413."""
     max_depth: Whole = Field(default=256, ge=1, le=1_024)  # orjson's own limit
+    """How deep the JSON of a request may be nested."""
     first_event_timeout: Seconds = 10.0
     """How long response headers wait for the first event of an answer."""
     keep_alive: Seconds = 10.0
@@ -57,6 +64,8 @@ class ServerConfig(_Entry):
 
 
 class SealsConfig(_Entry):
+    """How thoughts are sealed that only their maker can read."""
+
     key: SecretStr | None = None
     """What seals are made with; by default a key that is kept in `POLYSTACK_HOME`."""
 
@@ -69,27 +78,43 @@ class SealsConfig(_Entry):
 
 
 class ProviderEntry(_Entry):
+    """A provider under a name of your own: an engine in this process, or a remote server."""
+
     type: Text
+    """The plugin, as `stack list providers` names it."""
     when: str | bool | None = True
+    """False, empty, `no`, `off` or `0` leaves the provider out, with all that names it."""
     config: dict[str, Any] = {}
+    """What the provider's type asks for; see the types below."""
 
 
 class ModelEntry(_Entry):
+    """A model under the name that clients ask for."""
+
     provider: Text
+    """The provider that runs it."""
     model: Text | None = None
     """The provider's own id, where it differs from the name it is served under."""
     fidelity: Fidelity | None = None
+    """As for the whole distribution, for this model alone."""
 
 
 class Distribution(_Entry):
     version: Annotated[Literal[1], BeforeValidator(_no_bool)]
+    """The version of this format."""
     name: Text
+    """What the server calls itself."""
     description: str = ""
+    """A line about it, for people."""
     apis: list[Text] = Field(min_length=1)
+    """The protocols to serve, as `stack list apis` names them."""
     server: ServerConfig = ServerConfig()
     seals: SealsConfig = SealsConfig()
     providers: dict[ProviderName, ProviderEntry] = Field(min_length=1)
     models: dict[Text, ModelEntry] = {}
     aliases: dict[Text, Text] = {}
+    """Other names of models. One with `*`, `?` or `[…]` is a pattern; the first that fits wins."""
     default_model: Text | None = None
+    """The model of requests that name none."""
     fidelity: Fidelity = "lenient"
+    """`strict` refuses a request that would lose something, and names what."""

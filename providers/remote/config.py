@@ -22,8 +22,11 @@ class TimeoutsConfig(_Section):
     """Seconds, one figure for each phase of a call; null waits for ever."""
 
     connect: Seconds = 5.0
+    """Until there is a connection."""
     first_byte: Seconds | None = 60.0
+    """From a request's last byte to the head of its stream."""
     idle: Seconds | None = 60.0
+    """Between two pieces of an answer."""
     total: Seconds | None = 600.0
     """Of a call that is not streamed; a stream may last as long as it is alive."""
 
@@ -34,10 +37,16 @@ class TimeoutsConfig(_Section):
 
 
 class TlsConfig(_Section):
+    """What holds for an `https://` address."""
+
     verify: bool = True
+    """Whether the server has to prove who it is."""
     ca: str | None = None
+    """A file (PEM) of authorities to trust beside the system's."""
     certificate: str | None = None
+    """A file (PEM) with the certificate that this client shows."""
     key: str | None = None
+    """The key of `certificate`, where it is in a file of its own."""
 
     def settings(self) -> Tls:
         return Tls(self.verify, self.ca, self.certificate, self.key)
@@ -47,22 +56,32 @@ class ModelConfig(_Section):
     """What is known of a model, or of all whose ids match a pattern such as `gpt-5*`."""
 
     native: list[Protocol] | None = None
+    """What the server speaks for this model, where it differs."""
     context_window: int | None = Field(None, gt=0)
+    """Tokens of a conversation, whatever the server says."""
     max_output: int | None = Field(None, gt=0)
+    """Tokens of an answer, whatever the server says."""
 
 
 class RemoteConfig(_Section):
     base_url: str = Field(description="where the server's API is, up to and including its /v1")
     api_key: SecretStr | None = None
+    """The key that the server asks for."""
     api_keys: list[SecretStr] = []
+    """Several keys, which take turns; instead of `api_key`."""
     auth: Literal["auto", "bearer", "x-api-key", "none"] = "auto"
+    """The header that shows the key: `auto` is `x-api-key` in Messages, and `bearer` elsewhere."""
     headers: dict[str, SecretStr] = {}
+    """Headers that are sent with every call."""
     native: list[Protocol] = Field(min_length=1, description="what the server itself speaks")
     models: dict[str, ModelConfig] = {}
+    """What is known of models, by id or pattern."""
     discover: bool = True
+    """Whether the server is asked for its models."""
     timeouts: TimeoutsConfig = TimeoutsConfig()
     retries: int = Field(1, ge=0, le=5, description="before the first byte of an answer")
     proxy: str | None = None
+    """The address of a proxy on the way to the server."""
     tls: TlsConfig = TlsConfig()
     traits: Traits = Traits()
 
