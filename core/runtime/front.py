@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import orjson
 
 from ..canon.errors import MethodNotAllowed, NotFound, StackError
-from ..contract.api import Api, Document
+from ..contract.api import Api, Document, Operation
+from .auth import Keys
 from .call import Call, Reply
 from .routes import Match, Routes
 from .stack import Stack
@@ -26,6 +27,13 @@ class Front:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._routes = Routes(list(stack.apis.values()))
+        self._keys = Keys(stack.distribution.server.api_keys)
+
+    @property
+    def key(self) -> str | None:
+        """One that lets a client in, or None where everybody may."""
+        keys = self._stack.distribution.server.api_keys
+        return keys[0].get_secret_value() if keys else None
 
     def page(self, path: str) -> Document | None:
         """What stands at a path that belongs to no API."""
@@ -40,17 +48,24 @@ class Front:
     def match(self, method: str, path: str, headers: Mapping[str, str]) -> Match:
         return self._routes.match(method, path, headers)
 
-    async def answer(self, match: Match, method: str, path: str, call: Call) -> Reply:
+    def admit(self, match: Match, method: str, path: str, headers: Mapping[str, str]) -> Operation:
+        """The operation that a call asks for; raises for a stranger, or where there is none."""
+        self._keys.check(headers)
+        if match.operation is not None:
+            return match.operation
+        if match.allowed:
+            raise WrongMethod(method, path, match.allowed)
+        raise NotFound(f"{method} {path} is not served here; see GET / for what is")
+
+    async def answer(self, api: Api, operation: Operation, call: Call) -> Reply:
         """Never raises a `StackError`: what fails before the answer is an answer, too."""
         try:
-            if match.operation is None:
-                raise nowhere(match, method, path)
-            return await self._stack.handle(match.api, match.operation, call)
+            return await self._stack.handle(api, operation, call)
         except StackError as error:
-            return refusal(match.api, error, call.request_id)
+            return refusal(api, error, call.request_id)
         except Exception:
             logger.exception("a request failed")
-            return refusal(match.api, failed(), call.request_id)
+            return refusal(api, failed(), call.request_id)
 
 
 class WrongMethod(MethodNotAllowed):
@@ -86,10 +101,3 @@ def heads(reply: Reply, request_id: str, length: int | None = None) -> dict[str,
         return ids | dict(reply.headers)
     kind = {"content-type": "application/json"}
     return ids | kind | dict(reply.headers) | {"content-length": str(length)}
-
-
-def nowhere(match: Match, method: str, path: str) -> StackError:
-    """Why a path, or its method, is nobody's."""
-    if match.allowed:
-        return WrongMethod(method, path, match.allowed)
-    return NotFound(f"{method} {path} is not served here; see GET / for what is")

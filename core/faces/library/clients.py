@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Shown in the clients' errors; nothing listens there.
 URL = "http://in-process"
-KEY = "in-process"
+KEY = "in-process"  # where the stack asks for none
 
 
 Check = Callable[[], None]
@@ -25,7 +25,7 @@ Check = Callable[[], None]
 def async_openai(front: Front, check: Check, options: dict[str, Any]) -> openai.AsyncOpenAI:
     with _needed():
         import openai
-    return openai.AsyncOpenAI(**_asynchronous(front, check, f"{URL}/v1"), **options)
+    return openai.AsyncOpenAI(**_options(_asynchronous(front, check, f"{URL}/v1"), options))
 
 
 def async_anthropic(
@@ -33,13 +33,13 @@ def async_anthropic(
 ) -> anthropic.AsyncAnthropic:
     with _needed():
         import anthropic
-    return anthropic.AsyncAnthropic(**_asynchronous(front, check, URL), **options)
+    return anthropic.AsyncAnthropic(**_options(_asynchronous(front, check, URL), options))
 
 
 def blocking_openai(front: Front, thread: LoopThread, options: dict[str, Any]) -> openai.OpenAI:
     with _needed():
         import openai
-    return openai.OpenAI(**_blocking(front, thread, f"{URL}/v1"), **options)
+    return openai.OpenAI(**_options(_blocking(front, thread, f"{URL}/v1"), options))
 
 
 def blocking_anthropic(
@@ -47,7 +47,14 @@ def blocking_anthropic(
 ) -> anthropic.Anthropic:
     with _needed():
         import anthropic
-    return anthropic.Anthropic(**_blocking(front, thread, URL), **options)
+    return anthropic.Anthropic(**_options(_blocking(front, thread, URL), options))
+
+
+def _options(ours: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    for name in ("base_url", "http_client"):
+        if name in given:
+            raise TypeError(f"{name} is what binds the client to its stack; leave it out")
+    return ours | given
 
 
 def _asynchronous(front: Front, check: Check, url: str) -> dict[str, Any]:
@@ -56,7 +63,7 @@ def _asynchronous(front: Front, check: Check, url: str) -> dict[str, Any]:
     from .transport import Transport
 
     client = httpx2.AsyncClient(transport=Transport(front, check), trust_env=False)
-    return {"base_url": url, "api_key": KEY, "http_client": client}
+    return {"base_url": url, "api_key": front.key or KEY, "http_client": client}
 
 
 def _blocking(front: Front, thread: LoopThread, url: str) -> dict[str, Any]:
@@ -65,7 +72,7 @@ def _blocking(front: Front, thread: LoopThread, url: str) -> dict[str, Any]:
     from .transport import BlockingTransport
 
     client = httpx2.Client(transport=BlockingTransport(front, thread), trust_env=False)
-    return {"base_url": url, "api_key": KEY, "http_client": client}
+    return {"base_url": url, "api_key": front.key or KEY, "http_client": client}
 
 
 @contextmanager

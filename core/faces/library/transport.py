@@ -13,8 +13,9 @@ from typing import TypeVar
 
 import httpx2
 
+from ...canon.errors import StackError
 from ...runtime.call import Call, Reply
-from ...runtime.front import Front, body_of, heads
+from ...runtime.front import Front, body_of, heads, refusal
 from .thread import LoopThread, close
 
 T = TypeVar("T")
@@ -56,7 +57,11 @@ async def _answer(front: Front, request: httpx2.Request, body: bytes) -> tuple[R
         return Reply(200, {}, page), Call()
     match = front.match(request.method, path, headers)
     call = Call(body, headers, match.item, request.url.query.decode("ascii"))
-    return await _patiently(front.answer(match, request.method, path, call), request), call
+    try:
+        operation = front.admit(match, request.method, path, headers)
+    except StackError as error:
+        return refusal(match.api, error, call.request_id), call
+    return await _patiently(front.answer(match.api, operation, call), request), call
 
 
 def _response(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -20,10 +20,9 @@ from starlette.routing import Route
 
 from ...canon.errors import InvalidRequest, MethodNotAllowed, StackError, TooLarge
 from ...runtime.call import Call, Reply
-from ...runtime.front import Front, body_of, failed, heads, nowhere, refusal
+from ...runtime.front import Front, body_of, failed, heads, refusal
 from ...runtime.routes import Match
 from ...runtime.stack import Stack
-from .auth import Keys
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -42,7 +41,6 @@ class App:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._settings = stack.distribution.server
-        self._keys = Keys(self._settings.api_keys)
         self._shell = Starlette(
             routes=[
                 Route("/", self._root, methods=["GET"]),
@@ -81,12 +79,13 @@ class App:
         departure: _Departure | None = None
         sender = _Sender(send, f"req_{token}")
         try:
-            self._admit(match, method, path, headers)
+            _refuse_upgrades(path, headers)
+            operation = front.admit(match, method, path, headers)
             body = await self._body(headers, receive)
             query = scope["query_string"].decode("latin-1")
             call = Call(body, headers, match.item, query, token)
             departure = _Departure(receive, work)
-            await sender.reply(await front.answer(match, method, path, call))
+            await sender.reply(await front.answer(match.api, operation, call))
         except StackError as error:
             await sender.refuse(match, error)
         except asyncio.CancelledError:
@@ -100,13 +99,6 @@ class App:
         finally:
             if departure is not None:
                 departure.unwatch()
-
-    def _admit(self, match: Match, method: str, path: str, headers: dict[str, str]) -> None:
-        if headers.get("upgrade", "").lower() == "websocket":
-            raise _UpgradeRequired(f"{path} is not served over WebSocket; use HTTP")
-        self._keys.check(headers)
-        if match.operation is None:
-            raise nowhere(match, method, path)
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
         limit = self._settings.max_body
@@ -130,6 +122,11 @@ class App:
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)
+
+
+def _refuse_upgrades(path: str, headers: Mapping[str, str]) -> None:
+    if headers.get("upgrade", "").lower() == "websocket":
+        raise _UpgradeRequired(f"{path} is not served over WebSocket; use HTTP")
 
 
 def _too_large(limit: int) -> TooLarge:

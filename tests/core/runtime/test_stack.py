@@ -15,7 +15,6 @@ from polystack.core.canon.errors import (
     ConfigError,
     InvalidRequest,
     NotSupported,
-    StackError,
     UnknownModel,
 )
 from polystack.core.contract.losses import Loss
@@ -203,14 +202,16 @@ async def test_models_and_counts_need_no_generation(plugins: Plugins) -> None:
 
 async def test_what_is_not_there_is_named(plugins: Plugins) -> None:
     running = stack(plugins)
-    with pytest.raises(InvalidRequest, match="api 'chat' is not served"):
+    with pytest.raises(RuntimeError, match="does not run; use it inside `async with`"):
         await running.handle("chat", "create", CHAT)
     async with running:
+        with pytest.raises(InvalidRequest, match="api 'nope' is not served"):
+            await running.handle("nope", "create", CHAT)
         with pytest.raises(UnknownModel):
             await running.handle("chat", "create", CHAT | {"model": "zzz"})
         with pytest.raises(InvalidRequest, match="has no operation 'delete'; it has create"):
             await running.handle("chat", "delete", CHAT)
-    with pytest.raises(StackError, match="not running"):
+    with pytest.raises(RuntimeError, match="does not run"):
         await running.handle("chat", "models", CHAT)
 
 

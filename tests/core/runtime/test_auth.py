@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from polystack.core.canon.errors import Unauthenticated
-from polystack.core.faces.server.auth import Keys
+from polystack.core.runtime.auth import Keys
 
 KEYS = Keys([SecretStr("first"), SecretStr("sécond")])
 

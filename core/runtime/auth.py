@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
+from ..canon.errors import Unauthenticated
 
-from ...canon.errors import Unauthenticated
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 
 class Keys:
