@@ -31,6 +31,7 @@ class Kind(StrEnum):
     providers = "providers"
     apis = "apis"
     distributions = "distributions"
+    clients = "clients"
 
 
 def run_command(args: list[str]) -> int:
@@ -130,6 +131,34 @@ def explain(
 
     explained = explain(source, set or [], model, api, body)
     print(json.dumps(explained, indent=2) if as_json else report(explained))
+
+
+@app.command()
+def connect(
+    client: Annotated[
+        str | None, typer.Argument(metavar="CLIENT", help="Without it, the clients are listed.")
+    ] = None,
+    source: Annotated[
+        str,
+        typer.Argument(metavar="NAME|PATH|URL", help="A distribution, or a running stack."),
+    ] = "starter",
+    model: Annotated[str | None, typer.Option(help="The model that the client is to ask.")] = None,
+    set: Sets = None,
+    as_json: Json = False,
+) -> None:
+    """Print what points a client at a stack: environment, or configuration."""
+    from ...runtime.plugins import Plugins
+    from . import connecting
+    from .listing import table
+
+    plugins = Plugins()
+    if client is None:
+        found = connecting.listing(plugins)
+        print(json.dumps(found, indent=2) if as_json else table(found, connecting.COLUMNS))
+        return
+    connection = connecting.connect(client, source, model, set or [], plugins)
+    show = connecting.document(*connection) if as_json else connecting.text(*connection)
+    print(json.dumps(show, indent=2) if as_json else show)
 
 
 @app.command()

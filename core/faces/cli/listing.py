@@ -27,9 +27,9 @@ def rows(plugins: Plugins, kind: str) -> list[dict[str, str]]:
     ]
 
 
-def table(rows: Sequence[dict[str, str]]) -> str:
-    lines = [[column.upper() for column in COLUMNS]]
-    lines += [[row[column] for column in COLUMNS] for row in rows]
+def table(rows: Sequence[dict[str, str]], columns: Sequence[str] = COLUMNS) -> str:
+    lines = [[column.upper() for column in columns]]
+    lines += [[row[column] for column in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
