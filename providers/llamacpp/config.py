@@ -25,9 +25,14 @@ class Sampling(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     temperature: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None = None
+    """How freely a token is chosen; 0 always takes the likeliest. By default 0.8, and 0
+    for the model that ships."""
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Only the likeliest tokens that together have this share; by default 0.95."""
     top_k: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    """Only so many of the likeliest tokens; 0 takes all. By default 40."""
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Only tokens with this share of the likeliest one's probability; by default 0.05."""
 
 
 class Config(BaseModel):

@@ -34,8 +34,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     script: Path | None = None
+    """A YAML file with `answers` and `models`."""
     answers: Answers | None = None
+    """The answers themselves, instead of `script`; the first whose `when` fits is given."""
     models: Models | None = None
+    """The models to offer, each with an `id`, instead of those of the script."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Settings:
