@@ -78,6 +78,7 @@ def _written(loaded: Loaded, client: Client, model: str | None, plugins: Plugins
         key=key,
     )
     notes += [] if known else [_unknown(asked, whole)]
+    notes += _others(asked, [*whole.models]) if not (model or whole.default_model) else []
     return Found(address, whole.name, [*loaded.notes, *notes])
 
 
@@ -94,6 +95,12 @@ def own(whole: Distribution, name: str) -> str | None:
 def _unknown(asked: str, whole: Distribution) -> str:
     hint = near(asked, [*whole.models, *whole.aliases])
     return f"nothing here names the model {asked!r}; it is served if a provider offers it. {hint}"
+
+
+def _others(asked: str, names: Sequence[str]) -> list[str]:
+    """What a choice that nobody made could have been."""
+    others = [name for name in names if name != asked]
+    return [f"--model chooses another model: {', '.join(others[:10])}"] if others else []
 
 
 def _url(server: ServerConfig) -> str:
@@ -144,6 +151,7 @@ def _running(server: Server, client: Client, model: str | None, plugins: Plugins
         key=KEY if server.locked else None,
     )
     notes = [f"the server wants a key: it has to be in {KEY}"] if server.locked else []
+    notes += [] if model else _others(asked, [*listed])
     return Found(address, name, notes)
 
 

@@ -307,6 +307,13 @@ def test_a_stack_that_names_no_model_asks_for_one(refused: Connect, write: Write
     )
 
 
+def test_where_nobody_chose_a_model_the_others_are_named(connect: Connect, write: Write) -> None:
+    source = write("models: {a: {provider: demo}, b: {provider: demo}, c: {provider: demo}}")
+    told = as_json(connect("curl", source, "--json"))
+    assert (told["model"], told["notes"]) == ("a", ["--model chooses another model: b, c"])
+    assert as_json(connect("curl", source, "--model", "b", "--json"))["notes"] == []
+
+
 def test_a_name_that_only_a_provider_can_know_is_noted(connect: Connect, write: Write) -> None:
     source = write("models: {qwen: {provider: demo}}")
     (note, *_) = as_json(connect("codex", source, "--model", "qwem", "--json"))["notes"]
