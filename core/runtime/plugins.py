@@ -21,11 +21,13 @@ import pluggy
 from ..canon.errors import ConfigError
 from ..contract.api import Api
 from ..contract.client import Client
-from ..contract.hookspecs import PROJECT, Hooks
+from ..contract.hookspecs import PROJECT, Command, Hooks
 from ..contract.provider import Provider
+from ..contract.store import Store
 from .spelling import choices
 
 ProviderClass: TypeAlias = type[Provider]
+StoreClass: TypeAlias = type[Store]
 
 
 class PluginError(ConfigError):
@@ -76,6 +78,14 @@ class Plugins:
 
     def provider(self, type: str) -> ProviderClass:
         found: ProviderClass = self._load("provider", type)
+        return found
+
+    def store(self, type: str) -> StoreClass:
+        found: StoreClass = self._load("store", type)
+        return found
+
+    def command(self, name: str) -> Command:
+        found: Command = self._load("command", name)
         return found
 
     def distribution(self, name: str) -> Path:
@@ -168,14 +178,39 @@ def _accept_clients(registered: dict[str, Any]) -> Callable[[Any], None]:
 
 def _accept_providers(registered: dict[str, Any]) -> Callable[[Any], None]:
     def register(provider: Any) -> None:
-        if not (isinstance(provider, type) and issubclass(provider, Provider)):
-            raise TypeError(f"register() takes a subclass of Provider, not {provider!r}")
-        if inspect.isabstract(provider):
-            lacking = ", ".join(sorted(provider.__abstractmethods__))
-            raise TypeError(f"{provider.__name__} does not define {lacking}")
-        if not hasattr(getattr(provider, "Config", None), "model_validate"):
-            raise TypeError(f"{provider.__name__}.Config is not a pydantic model")
+        _configurable(provider, Provider)
         registered[provider.type] = provider
+
+    return register
+
+
+def _accept_stores(registered: dict[str, Any]) -> Callable[[Any], None]:
+    def register(store: Any) -> None:
+        _configurable(store, Store)
+        registered[store.type] = store
+
+    return register
+
+
+def _configurable(given: Any, base: type[Any]) -> None:
+    """A class that the runtime can make from its configuration, or a `TypeError`."""
+    if not (isinstance(given, type) and issubclass(given, base)):
+        raise TypeError(f"register() takes a subclass of {base.__name__}, not {given!r}")
+    if inspect.isabstract(given):
+        lacking = ", ".join(sorted(given.__abstractmethods__))
+        raise TypeError(f"{given.__name__} does not define {lacking}")
+    if not hasattr(getattr(given, "Config", None), "model_validate"):
+        raise TypeError(f"{given.__name__}.Config is not a pydantic model")
+
+
+def _accept_commands(registered: dict[str, Any]) -> Callable[[Any, Any], None]:
+    def register(name: Any, command: Any) -> None:
+        if not (isinstance(name, str) and callable(command)):
+            raise TypeError(
+                f"register() takes a name and a typer app or a function, not {name!r} "
+                f"and {command!r}"
+            )
+        registered[name] = command
 
     return register
 
@@ -193,6 +228,8 @@ _KINDS: dict[str, tuple[str, Callable[[dict[str, Any]], Callable[..., None]]]] =
     "api": ("register_apis", _accept_apis),
     "client": ("register_clients", _accept_clients),
     "provider": ("register_providers", _accept_providers),
+    "store": ("register_stores", _accept_stores),
+    "command": ("register_commands", _accept_commands),
     "distribution": ("register_distributions", _accept_distributions),
 }
 

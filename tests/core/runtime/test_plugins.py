@@ -150,9 +150,9 @@ def test_a_name_that_is_no_kind_and_type_is_reported_and_harmless(
 
 
 def test_a_kind_that_nothing_loads_is_listed_all_the_same(installed: Install) -> None:
-    plugins = installed("", "store.sqlite = acme")
-    (plugin,) = plugins.list("store")
-    with pytest.raises(PluginError, match="nothing loads plugins of the kind 'store'"):
+    plugins = installed("", "voice.loud = acme")
+    (plugin,) = plugins.list("voice")
+    with pytest.raises(PluginError, match="nothing loads plugins of the kind 'voice'"):
         plugins.load(plugin)
 
 
@@ -173,3 +173,44 @@ def test_a_package_with_damaged_metadata_hides_no_other(
 def test_an_entry_point_without_a_package_is_named_by_its_module() -> None:
     lone = metadata.EntryPoint("api.odd", "odd.wire:hooks", "polystack")
     assert Plugins([lone]).list() == [Plugin("api", "odd", "odd", "unknown", "odd.wire:hooks")]
+
+
+STORE = (
+    PROVIDER.replace("Provider", "Store")
+    .replace("providers", "stores")
+    .replace(
+        "from polystack.core import Store, hookimpl",
+        "from polystack.core import hookimpl\nfrom polystack.core.contract.store import Store",
+    )
+)
+METHODS = "    async def get(self, key): ...\n    put = delete = list = get\n"
+
+
+def test_a_store_is_loaded_by_its_type(installed: Install) -> None:
+    whole = STORE.replace("    class Config", METHODS + "    class Config")
+    assert installed(whole, "store.quiet = acme").store("quiet").__name__ == "Quiet"
+
+
+def test_a_store_that_lacks_a_method_is_broken(installed: Install) -> None:
+    with pytest.raises(PluginError, match="Quiet does not define delete, get, list, put"):
+        installed(STORE, "store.quiet = acme").store("quiet")
+
+
+COMMAND = """
+from polystack.core import hookimpl
+
+@hookimpl
+def register_commands(register):
+    register("greet", print)
+"""
+
+
+def test_a_command_is_loaded_by_its_name(installed: Install) -> None:
+    assert installed(COMMAND, "command.greet = acme").command("greet") is print
+
+
+@pytest.mark.parametrize("given", ["'greet', 42", "print, print"])
+def test_a_command_is_something_to_call_under_a_name(installed: Install, given: str) -> None:
+    source = COMMAND.replace("'greet', print", given).replace('"greet", print', given)
+    with pytest.raises(PluginError, match="takes a name and a typer app or a function, not"):
+        installed(source, "command.greet = acme").command("greet")

@@ -1,0 +1,86 @@
+"""What a store must be: it keeps records of bytes under a key, for a while and within bounds.
+
+A store knows nothing of what it keeps. Who writes a record decides on its bytes, its name and how
+long it may stay; the store decides how much there may be of all of them together.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+ConfigModel: TypeAlias = "type[BaseModel]"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Whose record it is, what it is, and its name among those; no part is ever empty."""
+
+    tenant: str
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records by their ids, in the order of the ids, and whether there are `more` of them."""
+
+    records: Sequence[tuple[str, bytes]] = ()
+    more: bool = False
+
+
+class Store(ABC):
+    """Where a distribution keeps what outlives a call; its type and configuration are `store`.
+
+    The life of a store: constructed with its validated configuration, `start`, then any number of
+    calls at the same time, then `stop`. It starts before the providers and stops after them.
+
+    A store has bounds, and forgets the oldest records to stay within them. So a record may be gone
+    before it expires, and its reader takes that as a fact of life. An expired record is nowhere to
+    be found, whether it still takes up space or not. A record is whole: nobody reads half of one.
+    """
+
+    type: ClassVar[str]
+    Config: ClassVar[ConfigModel]
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    async def start(self) -> None:  # noqa: B027 (a store may have nothing to open)
+        """Open what is needed; raises `ConfigError` with the remedy."""
+
+    async def stop(self) -> None:  # noqa: B027
+        """Finish what was begun, and let go of everything."""
+
+    def status(self) -> Mapping[str, int]:
+        """What is kept, in numbers for `GET /health`."""
+        return {}
+
+    @abstractmethod
+    async def get(self, key: Key) -> bytes | None:
+        """The record, or None where there is none any more."""
+
+    @abstractmethod
+    async def put(self, key: Key, record: bytes, expires: float | None = None) -> None:
+        """Keep a record, in place of what was there; it is then the newest one.
+
+        `expires` is in seconds since 1970, and None is never. Raises `TooLarge` for a record that
+        could not be kept if it were the only one, and changes nothing then.
+        """
+
+    @abstractmethod
+    async def delete(self, key: Key) -> bool:
+        """Forget a record; whether there was one."""
+
+    @abstractmethod
+    async def list(self, tenant: str, kind: str, after: str = "", limit: int = 100) -> Page:
+        """A tenant's records of one kind whose ids sort behind `after`, at most `limit` of them.
+
+        Ids are ordered as Python orders text. Nothing needs to be at `after`, so that a page's
+        last id is a good place to go on from even if that record has gone in the meantime.
+        """

@@ -1,0 +1,1 @@
+"""Builtin stores. They are plugins like anybody's: nothing in core imports one."""
