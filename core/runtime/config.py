@@ -16,7 +16,8 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from ..contract.provider import Provider
-from .distribution import Distribution, ModelEntry, ProviderEntry, ServerConfig
+from ..contract.store import Store
+from .distribution import Distribution, ModelEntry, ProviderEntry, ServerConfig, StoreEntry
 from .environment import substitute
 from .extending import extended
 from .faults import fault, validate
@@ -34,9 +35,11 @@ __all__ = [
     "ProviderEntry",
     "ServerConfig",
     "Source",
+    "StoreEntry",
     "load",
     "masked",
     "provider_config",
+    "store_config",
 ]
 
 _OFF = ("", "false", "no", "off", "0")
@@ -95,11 +98,17 @@ def provider_config(loaded: Loaded, name: str, cls: type[Provider]) -> BaseModel
     return config
 
 
+def store_config(loaded: Loaded, cls: type[Store]) -> BaseModel:
+    """The configuration of the store, as its class wants it."""
+    config: BaseModel = validate(cls.Config, loaded.tree, ("store", "config"))
+    return config
+
+
 def masked(loaded: Loaded, plugins: Plugins | None = None) -> dict[str, Any]:
     """The distribution as JSON values without secrets, for people to look at.
 
     Hidden are secrets by type and by name, and whatever the environment gave. With plugins the
-    providers' configurations are complete, defaults included.
+    configurations of the providers and the store are complete, defaults included.
     """
     document = loaded.distribution.model_dump(mode="json", exclude_none=True)
     for name, entry in loaded.distribution.providers.items():
@@ -108,6 +117,9 @@ def masked(loaded: Loaded, plugins: Plugins | None = None) -> dict[str, Any]:
         if plugins is not None:
             config = provider_config(loaded, name, plugins.provider(entry.type))
             shown["config"] = config.model_dump(mode="json", fallback=str)
+    if plugins is not None and (store := loaded.distribution.store) is not None:
+        config = store_config(loaded, plugins.store(store.type))
+        document["store"]["config"] = config.model_dump(mode="json", fallback=str)
     hidden = {path for path, node in loaded.tree.walk() if node.secret}
     result: dict[str, Any] = mask(document, hidden)
     return result

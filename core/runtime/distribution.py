@@ -88,6 +88,15 @@ class ProviderEntry(_Entry):
     """What the provider's type asks for; see the types below."""
 
 
+class StoreEntry(_Entry):
+    """Where records are kept that outlive a call; without it nothing is."""
+
+    type: Text
+    """The plugin, as `stack list stores` names it."""
+    config: dict[str, Any] = {}
+    """What the store's type asks for."""
+
+
 class ModelEntry(_Entry):
     """A model under the name that clients ask for."""
 
@@ -110,6 +119,7 @@ class Distribution(_Entry):
     """The protocols to serve, as `stack list apis` names them."""
     server: ServerConfig = ServerConfig()
     seals: SealsConfig = SealsConfig()
+    store: StoreEntry | None = None
     providers: dict[ProviderName, ProviderEntry] = Field(min_length=1)
     models: dict[Text, ModelEntry] = {}
     aliases: dict[Text, Text] = {}

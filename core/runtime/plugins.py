@@ -197,7 +197,7 @@ def _configurable(given: Any, base: type[Any]) -> None:
     if not (isinstance(given, type) and issubclass(given, base)):
         raise TypeError(f"register() takes a subclass of {base.__name__}, not {given!r}")
     if inspect.isabstract(given):
-        lacking = ", ".join(sorted(given.__abstractmethods__))
+        lacking = ", ".join(sorted(getattr(given, "__abstractmethods__", ())))
         raise TypeError(f"{given.__name__} does not define {lacking}")
     if not hasattr(getattr(given, "Config", None), "model_validate"):
         raise TypeError(f"{given.__name__}.Config is not a pydantic model")

@@ -33,6 +33,8 @@ def _check_types(
         # One that is left out may well be of a type that is not installed here.
         if name not in disabled and (problem := plugins.missing("provider", entry.type)):
             raise fault_at(tree, ("providers", name, "type"), problem)
+    if whole.store is not None and (problem := plugins.missing("store", whole.store.type)):
+        raise fault_at(tree, ("store", "type"), problem)
 
 
 def _check_names(whole: Distribution, tree: Node) -> None:

@@ -20,6 +20,7 @@ from ..canon.errors import ConfigError, InvalidRequest, StackError
 from ..contract.api import Api, Document, Operation
 from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
+from ..contract.store import Store
 from . import forwarding, translating
 from .asking import Asked
 from .call import Call, Reply
@@ -55,6 +56,7 @@ class Stack:
         self.plugins = plugins or Plugins()
         self.apis: dict[str, Api] = {}
         self.providers: dict[str, Provider] = {}
+        self.store: Store | None = None
         key = self.distribution.seals.key
         self._seals = Seals(None if key is None else key.get_secret_value())
         self._catalog = Catalog(self.distribution, self.providers)
@@ -96,41 +98,41 @@ class Stack:
         await self.stop()
 
     async def start(self) -> None:
-        """Load the plugins, start every provider; raises `ConfigError` and leaves nothing on."""
-        from .config import provider_config
+        """Load the plugins, start the store, then every provider; no failure leaves one on.
+
+        Raises `ConfigError`.
+        """
+        from .config import provider_config, store_config
 
         self.apis = {name: self.plugins.api(name) for name in self.distribution.apis}
         try:
+            if (kept := self.distribution.store) is not None:
+                kind = self.plugins.store(kept.type)
+                self.store = kind(store_config(self.loaded, kind))
+                await _started("the store", self.store)
             for name, entry in self.distribution.providers.items():
                 cls = self.plugins.provider(entry.type)
                 provider = cls(name, provider_config(self.loaded, name, cls))
                 self.providers[name] = provider
-                await self._guarded(name, provider)
+                await _started(f"provider {name!r}", provider)
             self._catalog = Catalog(self.distribution, self.providers)
             await self._catalog.start()
         except BaseException:
             await self.stop()
             raise
 
-    async def _guarded(self, name: str, provider: Provider) -> None:
-        try:
-            await provider.start()
-        except StackError:
-            raise
-        except Exception as error:
-            logger.debug("provider %s failed to start", name, exc_info=True)
-            reason = f"{type(error).__name__}: {error}"
-            raise ConfigError(f"provider {name!r} failed to start: {reason}") from error
-
     async def stop(self) -> None:
-        """Stop every provider, the last one first; one that fails to stop stops nothing else."""
+        """Stop every provider, the last one first, then the store.
+
+        One that fails to stop keeps no other from it.
+        """
         await self._catalog.stop()
         for name, provider in reversed(list(self.providers.items())):
-            try:
-                await provider.stop()
-            except Exception:
-                logger.exception("provider %s failed to stop", name)
+            await _stopped(f"provider {name}", provider)
         self.providers.clear()
+        store, self.store = self.store, None
+        if store is not None:
+            await _stopped("the store", store)
 
     # What it is, and how it does -----------------------------------------------------------------
 
@@ -142,12 +144,15 @@ class Stack:
         return {"name": self.distribution.name, "apis": apis}
 
     def health(self) -> Document:
-        """That it runs, and what each provider says of itself in numbers."""
+        """That it runs, and what each provider and the store say of themselves in numbers."""
         providers = {
             name: {"type": provider.type, **provider.status()}
             for name, provider in self.providers.items()
         }
-        return {"status": "ok", "providers": providers}
+        found: Document = {"status": "ok", "providers": providers}
+        if self.store is not None:
+            found["store"] = {"type": self.store.type, **self.store.status()}
+        return found
 
     # Calls ---------------------------------------------------------------------------------------
 
@@ -268,6 +273,24 @@ class Explanation:
     route: Route
     api: str
     losses: Ledger
+
+
+async def _started(name: str, part: Provider | Store) -> None:
+    try:
+        await part.start()
+    except StackError:
+        raise
+    except Exception as error:
+        logger.debug("%s failed to start", name, exc_info=True)
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{name} failed to start: {reason}") from error
+
+
+async def _stopped(name: str, part: Provider | Store) -> None:
+    try:
+        await part.stop()
+    except Exception:
+        logger.exception("%s failed to stop", name)
 
 
 def _operation(api: Api, operation: str | Operation) -> Operation:

@@ -12,7 +12,7 @@ from ..contract.hookspecs import hookimpl
 from ..contract.store import Key, Page, Store
 
 
-class Config(BaseModel):
+class MemoryConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_records: int = Field(default=10_000, ge=1)
@@ -23,11 +23,11 @@ class Config(BaseModel):
 
 class Memory(Store):
     type = "memory"
-    Config = Config
+    Config = MemoryConfig
 
-    config: Config
+    config: MemoryConfig
 
-    def __init__(self, config: Config, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, config: MemoryConfig, now: Callable[[], float] = time.time) -> None:
         super().__init__(config)
         self._now = now
         self._records: dict[Key, tuple[bytes, float | None]] = {}  # the oldest first

@@ -101,6 +101,9 @@ def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     if get_origin(annotation) is dict:
         inner, _ = _model_in(get_args(annotation)[1])
         return inner, True
+    if get_origin(annotation) in (Union, UnionType):
+        found = [_model_in(each) for each in get_args(annotation) if each is not NoneType]
+        return found[0] if len(found) == 1 else (None, False)
     return None, False
 
 

@@ -32,6 +32,8 @@ class Kind(StrEnum):
     apis = "apis"
     distributions = "distributions"
     clients = "clients"
+    stores = "stores"
+    commands = "commands"
 
 
 def run_command(args: list[str]) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from polystack.core.canon.errors import TooLarge
 from polystack.core.contract.store import Key, Page
-from polystack.core.stores.memory import Config, Memory
+from polystack.core.stores.memory import Memory, MemoryConfig
 
 
 class Clock:
@@ -21,7 +21,7 @@ def key(id: str, tenant: str = "ann", kind: str = "response") -> Key:
 
 
 def memory(clock: Clock | None = None, **config: int) -> Memory:
-    return Memory(Config.model_validate(config), now=clock or Clock())
+    return Memory(MemoryConfig.model_validate(config), now=clock or Clock())
 
 
 async def test_a_record_comes_back_as_it_was_put() -> None:
