@@ -25,6 +25,8 @@ VALUES = {
     "_CONTEXT": "2048",
     "_SLOTS": "2",
     "_GPU_LAYERS": "-1",
+    "_URL_2": "http://127.0.0.1:9/v1",
+    "_KEY_2": "k" * 32,
 }
 
 
