@@ -42,6 +42,7 @@ __all__ = [
     "store_config",
 ]
 
+_GUESSED = 16  # characters; a shorter key is no secret from those who try
 _OFF = ("", "false", "no", "off", "0")
 
 
@@ -156,7 +157,11 @@ def _wanted(entry: Node, name: str, env: Mapping[str, str]) -> bool:
 
 
 def _exposed(server: ServerConfig) -> list[str]:
-    local = server.host.startswith("127.") or server.host in ("localhost", "::1")
-    if local or server.api_keys:
+    if server.host.startswith("127.") or server.host in ("localhost", "::1"):
         return []
-    return [f"anyone who reaches {server.host} may use this stack: server.api_keys is empty"]
+    if not server.api_keys:
+        return [f"anyone who reaches {server.host} may use this stack: server.api_keys is empty"]
+    shortest = min(len(key.get_secret_value()) for key in server.api_keys)
+    if shortest < _GUESSED:
+        return [f"server.api_keys: a key of {shortest} characters can be guessed; use a longer one"]
+    return []

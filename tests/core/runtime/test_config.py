@@ -115,7 +115,13 @@ def test_the_default_may_be_an_exact_alias(read: Load) -> None:
 def test_a_server_open_to_others_without_a_key_is_noted(read: Load) -> None:
     (note,) = read(MINIMAL + "server: {host: 0.0.0.0}").notes
     assert "anyone who reaches 0.0.0.0 may use this stack" in note
-    assert read(MINIMAL + "server: {host: 0.0.0.0, api_keys: [k]}").notes == []
+    assert read(MINIMAL + f"server: {{host: 0.0.0.0, api_keys: [{'k' * 16}]}}").notes == []
+
+
+def test_a_short_key_of_a_server_open_to_others_is_noted(read: Load) -> None:
+    (note,) = read(MINIMAL + "server: {host: 0.0.0.0, api_keys: [change-me]}").notes
+    assert note == "server.api_keys: a key of 9 characters can be guessed; use a longer one"
+    assert read(MINIMAL + "server: {api_keys: [change-me]}").notes == []
 
 
 # -- where it comes from --------------------------------------------------------------------------
