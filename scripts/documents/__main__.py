@@ -19,6 +19,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/configuration.md": {
         "distribution": configuration.distribution,
         "provider-types": configuration.provider_types,
+        "store-types": configuration.store_types,
     },
 }
 

@@ -15,3 +15,7 @@ def providers(plugins: Plugins) -> list[Plugin]:
 
 def apis(plugins: Plugins) -> list[Plugin]:
     return [plugin for plugin in plugins.list("api") if plugin.package == PACKAGE]
+
+
+def stores(plugins: Plugins) -> list[Plugin]:
+    return [plugin for plugin in plugins.list("store") if plugin.package == PACKAGE]

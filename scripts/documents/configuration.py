@@ -10,10 +10,11 @@ from itertools import groupby
 from pydantic import BaseModel
 
 from polystack.core.contract.provider import Provider
+from polystack.core.contract.store import Store
 from polystack.core.runtime.distribution import Distribution
 from polystack.core.runtime.plugins import Plugins
 
-from .builtin import providers
+from .builtin import providers, stores
 from .fields import Key, keys
 
 HEAD = ("key", "what may stand there", "default", "what it is for")
@@ -31,7 +32,12 @@ def provider_types() -> str:
     return "\n".join(section(group) for group in groups)
 
 
-def section(types: Sequence[type[Provider]]) -> str:
+def store_types() -> str:
+    plugins = Plugins()
+    return "\n".join(section([plugins.store(plugin.type)]) for plugin in stores(plugins))
+
+
+def section(types: Sequence[type[Provider] | type[Store]]) -> str:
     heading = "### " + ", ".join(f"`{cls.type}`" for cls in types)
     tables = [list(keys(cls.Config, _instance(cls.Config))) for cls in types]
     usual = [_usual(rows) for rows in zip(*tables, strict=True)]
@@ -54,7 +60,9 @@ def _usual(rows: Sequence[Key]) -> Key:
 
 
 def _exceptions(
-    types: Sequence[type[Provider]], tables: Sequence[Sequence[Key]], usual: Sequence[Key]
+    types: Sequence[type[Provider] | type[Store]],
+    tables: Sequence[Sequence[Key]],
+    usual: Sequence[Key],
 ) -> str:
     rows = []
     for cls, own in zip(types, tables, strict=True):

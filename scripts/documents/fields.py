@@ -24,14 +24,14 @@ from pydantic_core import PydanticUndefined
 
 # What stands for the keys of a mapping whose keys are names, by what it holds.
 NAMES = {"providers": "NAME", "models": "NAME", "aliases": "NAME", "headers": "HEADER"}
-UNITS = {"Seconds": "seconds", "Bytes": "size, as in `32MiB`"}  # by the alias of an annotation
+UNITS = {"Seconds": "seconds"}  # by the alias of an annotation
 WORDS: dict[Any, str] = {
     bool: "true or false",
     int: "whole number",
     float: "number",
     str: "text",
     SecretStr: "secret text",
-    ByteSize: "size",
+    ByteSize: "size, as in `32MiB`",
     Path: "path",
     Any: "anything",
 }
