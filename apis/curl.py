@@ -35,7 +35,7 @@ def _commands(at: Address) -> Iterator[str]:
 def _command(at: Address, api: Api, path: str) -> str:
     key = [f'-H "Authorization: Bearer ${at.key}"'] if at.key else []
     lines = [
-        f"curl -s {shlex.quote(at.url + path)}",
+        f"curl -sw '\\n' {shlex.quote(at.url + path)}",
         "-H 'content-type: application/json'",
         *key,
         f"-d {shlex.quote(_body(api, at.model.id))}",

@@ -155,8 +155,10 @@ def connect(
 
     plugins = Plugins()
     if client is None:
-        found = connecting.listing(plugins)
+        found, broken = connecting.listing(plugins)
         print(json.dumps(found, indent=2) if as_json else table(found, connecting.COLUMNS))
+        for problem in broken:
+            _note(problem)
         return
     connection = connecting.connect(client, source, model, set or [], plugins)
     show = connecting.document(*connection) if as_json else connecting.text(*connection)

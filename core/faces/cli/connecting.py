@@ -21,13 +21,18 @@ Connection: TypeAlias = dict[str, Any]
 COLUMNS = ("client", "speaks", "title")
 
 
-def listing(plugins: Plugins) -> list[dict[str, str]]:
-    """The clients that are installed, each with the protocols that it speaks."""
-    clients = [plugins.client(plugin.type) for plugin in plugins.list("client")]
-    return [
-        {"client": client.name, "speaks": ", ".join(client.apis) or "any", "title": client.title}
-        for client in clients
-    ]
+def listing(plugins: Plugins) -> tuple[list[dict[str, str]], list[str]]:
+    """The clients that are installed, with the protocols that they speak; and what is broken."""
+    rows, broken = [], [*plugins.broken]
+    for plugin in plugins.list("client"):
+        try:
+            client = plugins.client(plugin.type)
+        except ConfigError as error:
+            broken.append(error.message)
+        else:
+            speaks = ", ".join(client.apis) or "any"
+            rows.append({"client": client.name, "speaks": speaks, "title": client.title})
+    return rows, broken
 
 
 def connect(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import tomllib
@@ -14,7 +15,6 @@ import pytest
 from plugin_packages import install, plugins_at
 from serving import serving
 
-from polystack.core.canon.errors import ConfigError
 from polystack.core.faces import cli
 from polystack.core.faces.cli import connecting
 from polystack.core.runtime.plugins import Plugins
@@ -413,7 +413,6 @@ def register_clients(register):
 def test_a_third_party_adds_a_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "aiders", "client.aider = aiders", AIDER)
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert [row["client"] for row in connecting.listing(plugins_at(tmp_path))] == ["aider"]
     printed = connecting.text(*connecting.connect("aider", "starter", None, [], Plugins()))
     assert printed == (
         "# Aider: tiny of 'starter' at http://127.0.0.1:8321\n"
@@ -428,5 +427,23 @@ def test_a_client_that_is_none_is_blamed_on_its_package(
 ) -> None:
     install(tmp_path, "wrong", "client.x = wrong", AIDER.replace("Aider()", "Aider"))
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ConfigError, match=r"from wrong 1\.0\) cannot be loaded: TypeError"):
-        plugins_at(tmp_path).client("x")
+    install(tmp_path, "aiders", "client.aider = aiders", AIDER)
+    rows, broken = connecting.listing(plugins_at(tmp_path))
+    assert rows == [{"client": "aider", "speaks": "chat", "title": "Aider"}]
+    assert len(broken) == 1
+    assert "from wrong 1.0) cannot be loaded: TypeError: register() takes an instance" in broken[0]
+
+
+# -- the documentation ----------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[3] / "docs" / "clients.md").read_text()
+SHOWN = re.findall(r"^```console\n\$ stack connect(.*)\n((?s:.*?))^```$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("args", "printed"), SHOWN, ids=[args or " list" for args, _ in SHOWN])
+def test_the_page_shows_what_is_printed(connect: Connect, args: str, printed: str) -> None:
+    assert connect(*args.split()) == printed
+
+
+def test_the_page_shows_every_client() -> None:
+    assert {args.split()[0] for args, _ in SHOWN if args} == set(CLIENTS)
