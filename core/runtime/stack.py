@@ -74,7 +74,7 @@ class Stack:
         overrides: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         plugins: Plugins | None = None,
-    ) -> Stack:
+    ) -> Self:
         """A stack from a template's name, a file, a mapping or a `Distribution`.
 
         Raises `ConfigError`, in one line, for whatever is wrong with it.

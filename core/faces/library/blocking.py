@@ -13,6 +13,7 @@ from ...runtime.front import Front
 from .thread import Items, LoopThread
 
 if TYPE_CHECKING:
+    import httpx2
     from anthropic import Anthropic
     from openai import OpenAI
 
@@ -65,6 +66,14 @@ class Blocking:
         from .clients import blocking_anthropic
 
         return blocking_anthropic(Front(self._stack), self._thread, options)
+
+    def transport(self) -> httpx2.BaseTransport:
+        """For an httpx2 client of one's own, whatever host its URLs name."""
+        from .clients import needed
+
+        with needed():
+            from .transport import BlockingTransport
+        return BlockingTransport(Front(self._stack), self._thread)
 
     def handle(self, api: str, operation: str, call: Call | Document) -> BlockingReply:
         """Answer one call; raises `StackError` for what fails before the first byte."""

@@ -23,7 +23,7 @@ Check = Callable[[], None]
 
 
 def async_openai(front: Front, check: Check, options: dict[str, Any]) -> openai.AsyncOpenAI:
-    with _needed():
+    with needed():
         import openai
     return openai.AsyncOpenAI(**_options(_asynchronous(front, check, f"{URL}/v1"), options))
 
@@ -31,13 +31,13 @@ def async_openai(front: Front, check: Check, options: dict[str, Any]) -> openai.
 def async_anthropic(
     front: Front, check: Check, options: dict[str, Any]
 ) -> anthropic.AsyncAnthropic:
-    with _needed():
+    with needed():
         import anthropic
     return anthropic.AsyncAnthropic(**_options(_asynchronous(front, check, URL), options))
 
 
 def blocking_openai(front: Front, thread: LoopThread, options: dict[str, Any]) -> openai.OpenAI:
-    with _needed():
+    with needed():
         import openai
     return openai.OpenAI(**_options(_blocking(front, thread, f"{URL}/v1"), options))
 
@@ -45,7 +45,7 @@ def blocking_openai(front: Front, thread: LoopThread, options: dict[str, Any]) -
 def blocking_anthropic(
     front: Front, thread: LoopThread, options: dict[str, Any]
 ) -> anthropic.Anthropic:
-    with _needed():
+    with needed():
         import anthropic
     return anthropic.Anthropic(**_options(_blocking(front, thread, URL), options))
 
@@ -76,7 +76,7 @@ def _blocking(front: Front, thread: LoopThread, url: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _needed() -> Iterator[None]:
+def needed() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:

@@ -16,6 +16,7 @@ from ...runtime.front import Front
 from ...runtime.plugins import Plugins
 
 if TYPE_CHECKING:
+    import httpx2
     from anthropic import AsyncAnthropic
     from openai import AsyncOpenAI
 
@@ -64,6 +65,14 @@ class Stack(runtime.Stack):
         from .clients import async_anthropic
 
         return async_anthropic(self._front(), self._check, options)
+
+    def transport(self) -> httpx2.AsyncBaseTransport:
+        """For an httpx2 client of one's own, whatever host its URLs name."""
+        from .clients import needed
+
+        with needed():
+            from .transport import Transport
+        return Transport(self._front(), self._check)
 
     async def handle(
         self, api: str | Api, operation: str | Operation, call: Call | Document

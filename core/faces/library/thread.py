@@ -21,6 +21,7 @@ class LoopThread:
         self._loop = asyncio.new_event_loop()
         self._lock = threading.Lock()
         self._stopped = False
+        self._closing: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -42,6 +43,22 @@ class LoopThread:
 
     def iterate(self, source: AsyncIterator[T]) -> Items[T]:
         return Items(self, source)
+
+    def close(self, source: object) -> None:
+        """Close an asynchronous iterator, and wait for that where one can.
+
+        The garbage collector closes on whatever thread it runs, this loop's own too, and after the
+        end, when all work was cancelled anyway.
+        """
+        with self._lock:
+            if self._stopped:
+                return
+        if threading.current_thread() is self._thread:
+            closing = self._loop.create_task(close(source))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+        else:
+            self.run(close(source))
 
     def stop(self) -> None:
         """Cancel what still runs there, and end the thread; a second time does nothing."""
@@ -85,7 +102,7 @@ class Items(Iterator[T]):
         return item
 
     def close(self) -> None:
-        self._thread.run(close(self._source))
+        self._thread.close(self._source)
 
 
 class _Job(Generic[T]):

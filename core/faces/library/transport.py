@@ -30,6 +30,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self._check()
+        await asyncio.sleep(0)  # an answer may be there at once, and who asks again and again waits
         body = await request.aread()
         reply, call = await _answer(self._front, request, body)
         stream = reply.stream
@@ -108,4 +109,4 @@ class _BlockingChunks(httpx2.SyncByteStream):
         return self._thread.iterate(aiter(self._chunks))
 
     def close(self) -> None:
-        self._thread.run(self._chunks.aclose())
+        self._thread.close(self._chunks)

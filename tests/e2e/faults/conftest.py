@@ -15,14 +15,20 @@ from serving import serving
 
 
 @pytest.fixture(scope="package")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a stack whose upstream plays the kind that the model is called."""
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A distribution whose upstream plays the kind that the model is called."""
     source: Path = tmp_path_factory.mktemp("broken") / "broken.yaml"
     with Peer() as peer:
         peer.script = script
         source.write_text(distribution(peer.url))
-        with serving(source) as url:
-            yield url
+        yield source
+
+
+@pytest.fixture(scope="package")
+def broken(faulty: Path) -> Iterator[str]:
+    """The URL of a server of that distribution."""
+    with serving(faulty) as url:
+        yield url
 
 
 @pytest.fixture(scope="package")

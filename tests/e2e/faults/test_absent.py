@@ -13,10 +13,10 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from facing import Face
 from fault_calls import ASKED
 from peer import transcripts
 from peer.clients import Clients, connected
-from serving import serving
 
 DISTRIBUTION = """\
 version: 1
@@ -59,7 +59,7 @@ def no_tls() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+def clients(tmp_path_factory: pytest.TempPathFactory, face: Face) -> Iterator[Clients]:
     source: Path = tmp_path_factory.mktemp("absent") / "absent.yaml"
     with socket.socket() as nobody, socket.socket() as mute, no_tls() as plain:
         for listener in (nobody, mute):
@@ -78,7 +78,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
             for protocol in transcripts.PROTOCOLS
         ]
         source.write_text(DISTRIBUTION + "".join(providers))
-        with serving(source) as url, connected(url) as clients:
+        with face(source) as url, connected(url) as clients:
             yield clients
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import anthropic
 import openai
 import pytest
+from facing import Face
 from fault_calls import CELLS, Cell
 from fault_kinds import BREAKS, SUCCESS
 from peer.clients import Clients, connected
@@ -39,8 +41,8 @@ StatusError = (anthropic.APIStatusError, openai.APIStatusError)
 
 
 @pytest.fixture(scope="module")
-def clients(broken: str) -> Iterator[Clients]:
-    with connected(broken) as clients:
+def clients(faulty: Path, face: Face) -> Iterator[Clients]:
+    with face(faulty) as url, connected(url) as clients:
         yield clients
 
 

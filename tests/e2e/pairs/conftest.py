@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from facing import Face
 from peer import Peer
 from peer.clients import Clients, connected
 from serving import serving
@@ -52,14 +53,20 @@ def peer(upstreams: Peer) -> Iterator[Peer]:
 
 
 @pytest.fixture(scope="session")
-def stack(upstreams: Peer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def distribution(upstreams: Peer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     source: Path = tmp_path_factory.mktemp("pairs") / "pairs.yaml"
     source.write_text(DISTRIBUTION.format(url=upstreams.url))
-    with serving(source) as url:
+    return source
+
+
+@pytest.fixture(scope="session")
+def stack(distribution: Path) -> Iterator[str]:
+    """A server, for those who send and read bytes."""
+    with serving(distribution) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def clients(stack: str) -> Iterator[Clients]:
-    with connected(stack) as clients:
+def clients(distribution: Path, face: Face) -> Iterator[Clients]:
+    with face(distribution) as url, connected(url) as clients:
         yield clients
