@@ -5,15 +5,15 @@ An answer comes back as a document, once its SDK's own type has found all of its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
-from anthropic import Anthropic
+from anthropic import Anthropic, AsyncAnthropic
 from anthropic.types import Message
-from openai import OpenAI
+from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
 
@@ -95,6 +95,36 @@ def _completion(answer: Any) -> dict[str, Any]:
     return document
 
 
+@dataclass(frozen=True)
+class AsyncClients:
+    claude: AsyncAnthropic
+    gpt: AsyncOpenAI
+
+    async def ask(self, api: str, body: dict[str, Any], stream: bool) -> dict[str, Any]:
+        body = accepted(self.claude.messages.create, body) if api == "messages" else body
+        match api, stream:
+            case "messages", False:
+                return _message(await self.claude.messages.create(**body))
+            case "messages", True:
+                async with self.claude.messages.stream(**body) as messages:
+                    return _message(await messages.get_final_message())
+            case "responses", False:
+                return _response(await self.gpt.responses.create(**body))
+            case "responses", True:
+                async with self.gpt.responses.stream(**body) as responses:
+                    events: list[Any] = [event async for event in responses]
+                assert events[-1].type == f"response.{events[-1].response.status}"
+                return _response(events[-1].response)
+            case "chat", False:
+                return _completion(await self.gpt.chat.completions.create(**body))
+            case _:
+                usage: Any = {"include_usage": True}
+                async with self.gpt.chat.completions.stream(**body, stream_options=usage) as chat:
+                    async for _ in chat:
+                        pass
+                    return _completion(chat.current_completion_snapshot)
+
+
 @contextmanager
 def connected(url: str) -> Iterator[Clients]:
     with (
@@ -102,3 +132,12 @@ def connected(url: str) -> Iterator[Clients]:
         OpenAI(base_url=f"{url}/v1", api_key="client-key", max_retries=0) as gpt,
     ):
         yield Clients(claude, gpt)
+
+
+@asynccontextmanager
+async def async_connected(url: str) -> AsyncIterator[AsyncClients]:
+    async with (
+        AsyncAnthropic(base_url=url, api_key="client-key", max_retries=0) as claude,
+        AsyncOpenAI(base_url=f"{url}/v1", api_key="client-key", max_retries=0) as gpt,
+    ):
+        yield AsyncClients(claude, gpt)

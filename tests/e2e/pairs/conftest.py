@@ -67,6 +67,13 @@ def stack(distribution: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def clients(distribution: Path, face: Face) -> Iterator[Clients]:
-    with face(distribution) as url, connected(url) as clients:
+def asked(distribution: Path, face: Face) -> Iterator[str]:
+    """The URL of a stack, for the SDKs."""
+    with face(distribution) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def clients(asked: str) -> Iterator[Clients]:
+    with connected(asked) as clients:
         yield clients

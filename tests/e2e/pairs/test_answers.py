@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from peer import Peer, transcripts
-from peer.clients import Clients
+from peer.clients import Clients, async_connected
 from peer.matching import differences
 
 PLAYED = [
@@ -34,6 +34,18 @@ def test_a_client_sees_what_the_upstream_said(
     assert peer.last.path == transcripts.PATHS[upstream]
     assert peer.last.document["model"] == "wire-model"
     assert bool(peer.last.document.get("stream")) is stream
+
+
+@WAYS
+@pytest.mark.parametrize(("client", "upstream", "scenario"), PLAYED)
+async def test_an_asynchronous_client_sees_the_same(
+    peer: Peer, asked: str, client: str, upstream: str, scenario: str, stream: bool
+) -> None:
+    peer.play(transcripts.answer(upstream, scenario, stream))
+    body = HELLO[client] | {"model": f"{upstream}/wire-model"}
+    async with async_connected(asked) as clients:
+        answer = await clients.ask(client, body, stream)
+    assert not differences(transcripts.seen(scenario, client, upstream), answer)
 
 
 # What a protocol has no field for; all else that an upstream says is shown.
