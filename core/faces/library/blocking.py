@@ -49,7 +49,9 @@ class Blocking:
         return self._stack.distribution
 
     def stop(self) -> None:
-        """Stop the providers, then the thread; whatever still runs there is cancelled."""
+        """Stop the providers, then the thread, and cancel what still runs; harmless again."""
+        if self._thread.stopped:
+            return
         try:
             self._thread.run(self._stack.stop())
         finally:

@@ -20,7 +20,7 @@ class LoopThread:
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
         self._lock = threading.Lock()
-        self._stopped = False
+        self.stopped = False
         self._closing: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -51,7 +51,7 @@ class LoopThread:
         end, when all work was cancelled anyway.
         """
         with self._lock:
-            if self._stopped:
+            if self.stopped:
                 return
         if threading.current_thread() is self._thread:
             closing = self._loop.create_task(close(source))
@@ -63,15 +63,15 @@ class LoopThread:
     def stop(self) -> None:
         """Cancel what still runs there, and end the thread; a second time does nothing."""
         with self._lock:
-            if self._stopped:
+            if self.stopped:
                 return
-            self._stopped = True
+            self.stopped = True
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
     def _begin(self, job: _Job[Any]) -> None:
         with self._lock:
-            if self._stopped:
+            if self.stopped:
                 job.work.close()
                 raise RuntimeError("this stack has stopped")
             if threading.current_thread() is self._thread:
