@@ -37,6 +37,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "distributions": ("core.contract",),
     "core.runtime": ("core.canon", "core.contract"),
     "core.stores": ("core.canon", "core.contract"),
+    "core.testing": ("core.canon", "core.contract", "core.runtime"),
     "core.faces": ("core.canon", "core.contract", "core.runtime"),
     "core.faces.server": ("core.canon", "core.contract", "core.runtime"),
     "core.faces.library": ("core.canon", "core.contract", "core.runtime"),

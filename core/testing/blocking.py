@@ -1,0 +1,19 @@
+"""The check that a provider leaves the event loop to others while it works."""
+
+from __future__ import annotations
+
+from .bench import Bench
+from .watching import watching
+
+TURNING = "nothing on the event loop waits for a clock, a server or an engine but with await"
+
+
+async def blocking(bench: Bench) -> None:
+    """No call keeps the event loop from turning; work that takes long is on another thread."""
+    async with bench.running():  # what is imported or loaded at the first call is there by now
+        with watching() as seen:
+            await bench.within(bench.provider.models(), "models()")
+            await bench.answer()
+            await bench.within(bench.provider.count_tokens(bench.plain), "count_tokens()")
+        for what in seen:
+            bench.saw(what, TURNING)

@@ -1,0 +1,60 @@
+"""The check of a provider's life: start, stop, and start again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from .bench import LOADING, Bench
+from .findings import Breach, Unchecked
+from .reading import Record, read
+
+STOPPING = "stop may be called at any time, raises nothing and lets go of everything"
+STARTING = "a provider that was stopped can be started again"
+ENDING = "stop ends the streams that still run"
+
+
+async def lifecycle(bench: Bench) -> None:
+    """Stop is harmless at any time and leaves nothing; after it a provider starts again."""
+    before = bench.snapshot(status=False)
+    try:
+        await _stop(bench, "before start()")
+        await _start(bench, "start()")
+        await bench.choose()
+        if why := await bench.unanswered():
+            raise Unchecked(why)
+        await _stop(bench, "after a call")
+        await _stop(bench, "for the second time")
+        await _start(bench, "start() after stop()")
+        if why := await bench.unanswered():
+            raise Breach(f"after start(), stop() and start(), {why}", STARTING)
+        await _stop_in_the_middle(bench)
+    finally:
+        await bench.stopped()
+    if left := await bench.left(before):
+        bench.saw(f"after stop() {left}", STOPPING)
+
+
+async def _start(bench: Bench, what: str) -> None:
+    await bench.within(bench.provider.start(), what, STARTING, LOADING)
+
+
+async def _stop(bench: Bench, when: str) -> None:
+    await bench.within(bench.provider.stop(), f"stop() {when}", STOPPING)
+
+
+async def _stop_in_the_middle(bench: Bench) -> None:
+    record, reached, go = Record(), asyncio.Event(), asyncio.Event()
+
+    async def gate() -> None:
+        if record.events:
+            reached.set()
+            await go.wait()
+
+    source = (await bench.prepared(bench.long)).run(0)
+    reading = bench.task(read(source, record, gate=gate))
+    await bench.within(reached.wait(), "the first event of a stream")
+    try:
+        await _stop(bench, "while a stream runs")
+    finally:
+        go.set()
+    await bench.within(reading, "a stream, after stop(),", ENDING, record=record)
