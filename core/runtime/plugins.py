@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +23,7 @@ from ..contract.client import Client
 from ..contract.hookspecs import PROJECT, Command, Hooks
 from ..contract.provider import Provider
 from ..contract.store import Store
+from .installed import Census, Plugin
 from .spelling import choices
 
 ProviderClass: TypeAlias = type[Provider]
@@ -32,22 +32,6 @@ StoreClass: TypeAlias = type[Store]
 
 class PluginError(ConfigError):
     """A plugin is installed and does not work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plugin:
-    """One entry point, as its package's metadata tells it."""
-
-    kind: str
-    type: str
-    package: str
-    version: str
-    value: str
-
-    def __str__(self) -> str:
-        return (
-            f"plugin '{self.kind}.{self.type}' ({self.value}, from {self.package} {self.version})"
-        )
 
 
 class Plugins:
@@ -104,8 +88,8 @@ class Plugins:
         return f"no {kind} {type!r} is installed; {choices(type, types, 'installed')}"
 
     @cached_property
-    def _census(self) -> _Census:
-        return _Census(self._given)
+    def _census(self) -> Census:
+        return Census(self._given)
 
     def _load(self, kind: str, type: str) -> Any:
         plugin = self._only(kind, type)
@@ -243,52 +227,3 @@ def _blaming(plugin: Plugin) -> Iterator[None]:
         said = " ".join(str(error).split())[:500]
         what = f"{type(error).__name__}: {said}" if said else type(error).__name__
         raise PluginError(f"{plugin} cannot be loaded: {what}") from error
-
-
-class _Census:
-    """Who is installed, in order, and what of it is unusable."""
-
-    def __init__(self, given: Iterable[metadata.EntryPoint] | None) -> None:
-        self.broken: list[str] = []
-        found = {}
-        for entry_point in self._installed() if given is None else given:
-            if plugin := self._plugin(entry_point):
-                found[plugin] = entry_point
-        order = sorted(found, key=lambda plugin: (plugin.kind, plugin.type, plugin.package))
-        self.plugins = {plugin: found[plugin] for plugin in order}
-
-    def _plugin(self, entry_point: metadata.EntryPoint) -> Plugin | None:
-        package, version = _origin(entry_point)
-        kind, _, type = entry_point.name.partition(".")
-        if kind and type:
-            return Plugin(kind, type, package, version, entry_point.value)
-        self.broken.append(
-            f"entry point {entry_point.name!r} of {package} {version} is not named kind.type "
-            "(as in provider.mine), so nothing can use it"
-        )
-        return None
-
-    def _installed(self) -> Iterable[metadata.EntryPoint]:
-        try:
-            return metadata.entry_points(group=PROJECT)
-        except Exception:  # one damaged package; it must not hide the others
-            return self._one_by_one()
-
-    def _one_by_one(self) -> Iterator[metadata.EntryPoint]:
-        seen = set()
-        for dist in metadata.distributions():
-            try:
-                name, ours = dist.name, dist.entry_points.select(group=PROJECT)
-            except Exception as error:
-                self.broken.append(f"the metadata at {dist.locate_file('')} is damaged: {error}")
-                continue
-            if name not in seen:  # the first on the path is the one that imports
-                seen.add(name)
-                yield from ours
-
-
-def _origin(entry_point: metadata.EntryPoint) -> tuple[str, str]:
-    dist = entry_point.dist
-    if dist is None:
-        return entry_point.value.partition(":")[0].partition(".")[0], "unknown"
-    return dist.name, dist.version

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from polystack.core.runtime.plugins import Plugin, Plugins
+from polystack.core.runtime.installed import Plugin
+from polystack.core.runtime.plugins import Plugins
 
 PACKAGE = "polystack"
 

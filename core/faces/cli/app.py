@@ -10,7 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from .plugged import Commands
+
 app = typer.Typer(
+    cls=Commands,
     name="stack",
     help="One server for Anthropic Messages, OpenAI Responses and OpenAI Chat Completions.",
     no_args_is_help=True,

@@ -18,7 +18,8 @@ from importlib import metadata
 from typing import Any, Literal
 
 from ...canon.errors import ConfigError
-from ...runtime.plugins import Plugin, Plugins
+from ...runtime.installed import Plugin
+from ...runtime.plugins import Plugins
 
 TIMEOUT = 120.0  # seconds for one check
 

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Sequence
 from importlib import metadata
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...canon.errors import ConfigError
-from ...runtime.plugins import Plugin, Plugins
+
+if TYPE_CHECKING:
+    from ...runtime.installed import Plugin
+    from ...runtime.plugins import Plugins
 
 COLUMNS = ("name", "package", "version", "summary")
 
@@ -21,7 +25,7 @@ def rows(plugins: Plugins, kind: str) -> list[dict[str, str]]:
             "name": plugin.type,
             "package": plugin.package,
             "version": plugin.version,
-            "summary": _summary(plugin),
+            "summary": summary(plugin),
         }
         for plugin in plugins.list(kind)
     ]
@@ -37,7 +41,7 @@ def table(rows: Sequence[dict[str, str]], columns: Sequence[str] = COLUMNS) -> s
     )
 
 
-def _summary(plugin: Plugin) -> str:
+def summary(plugin: Plugin) -> str:
     """A template's description where it lies beside its module; the module's; the package's."""
     try:
         spec = _spec(plugin.value.partition(":")[0].strip())

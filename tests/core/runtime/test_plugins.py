@@ -11,7 +11,8 @@ import pytest
 from plugin_packages import PROVIDER, install, plugins_at
 
 from polystack.core import ConfigError
-from polystack.core.runtime.plugins import Plugin, PluginError, Plugins
+from polystack.core.runtime.installed import Plugin
+from polystack.core.runtime.plugins import PluginError, Plugins
 
 Install = Callable[..., Plugins]
 
