@@ -106,6 +106,8 @@ class ModelEntry(_Entry):
     """The provider's own id, where it differs from the name it is served under."""
     fidelity: Fidelity | None = None
     """As for the whole distribution, for this model alone."""
+    fallbacks: list[Text] = []
+    """Other models, asked in this order where it fails before the first byte of its answer."""
 
 
 class Distribution(_Entry):

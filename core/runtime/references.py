@@ -41,6 +41,7 @@ def _check_names(whole: Distribution, tree: Node) -> None:
     for name, model in whole.models.items():
         path = ("models", name, "provider")
         _known(tree, path, model.provider, whole.providers, "provider")
+        _check_fallbacks(whole, tree, name, model)
     for alias, target in whole.aliases.items():
         if not _leads_to_provider(target, whole.providers):
             _known(tree, ("aliases", alias), target, whole.models, "model")
@@ -50,7 +51,18 @@ def _check_names(whole: Distribution, tree: Node) -> None:
         _known(tree, ("default_model",), default, names, "model")
 
 
-def _known(tree: Node, path: tuple[str, ...], name: str, known: Iterable[str], what: str) -> None:
+def _check_fallbacks(whole: Distribution, tree: Node, name: str, model: ModelEntry) -> None:
+    for i, other in enumerate(model.fallbacks):
+        path = ("models", name, "fallbacks", i)
+        if other == name or other in model.fallbacks[:i]:
+            raise fault_at(tree, path, f"{other!r} was asked before it comes to this; remove it")
+        if not _leads_to_provider(other, whole.providers):
+            _known(tree, path, other, whole.models, "model")
+
+
+def _known(
+    tree: Node, path: tuple[str | int, ...], name: str, known: Iterable[str], what: str
+) -> None:
     if name in known:
         return
     raise fault_at(
@@ -81,6 +93,12 @@ def _without(whole: Distribution, disabled: Collection[str]) -> tuple[Distributi
             notes.append(f"model {name} is left out with its provider {model.provider}")
         else:
             models[name] = model
+    for name, model in models.items():
+        for other in (lost := [each for each in model.fallbacks if gone(each, models)]):
+            notes.append(f"fallback {other} of model {name} is left out")
+        if lost:
+            kept = [each for each in model.fallbacks if each not in lost]
+            models[name] = model.model_copy(update={"fallbacks": kept})
     aliases: dict[str, str] = {}
     for alias, target in whole.aliases.items():
         if gone(target, models):

@@ -26,6 +26,7 @@ class Target:
     provider: Provider
     model: Model
     fidelity: Fidelity
+    fallbacks: tuple[str, ...] = ()
 
 
 class Registry:
@@ -79,8 +80,9 @@ class Registry:
     def _declared(self, name: str, entry: ModelEntry, offered: Sequence[Model]) -> Target:
         provider = self._providers[entry.provider]
         fidelity = entry.fidelity or self._fidelity
+        fallbacks = tuple(entry.fallbacks)
         if entry.model is None and len(offered) == 1 and not provider.lazy:
-            return Target(name, provider, offered[0], fidelity)
+            return Target(name, provider, offered[0], fidelity, fallbacks)
         id = entry.model or name
         listed = next((model for model in offered if model.id == id), None)
         model = listed or provider.offer(id)
@@ -90,7 +92,7 @@ class Registry:
                 f"models.{name}: provider {entry.provider!r} offers {ids}; "
                 f"name one of them as 'model'"
             )
-        return Target(name, provider, model, fidelity)
+        return Target(name, provider, model, fidelity, fallbacks)
 
     def resolve(self, name: str | None) -> Target:
         """The target of a name; raises `UnknownModel` with near matches, 404 in every protocol."""

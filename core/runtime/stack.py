@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..canon import ir
-from ..canon.errors import ConfigError, InvalidRequest, StackError
+from ..canon.errors import ConfigError, InvalidRequest, StackError, UnknownModel
 from ..contract.api import Api, Document, Operation
 from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
 from ..contract.store import Store
-from . import forwarding, translating
+from . import fallback, forwarding, translating
 from .asking import Asked
 from .call import Call, Reply
 from .catalog import Catalog
@@ -183,12 +184,42 @@ class Stack:
         if request.sampling.n != 1:
             raise InvalidRequest("sampling.n: generate gives one answer; call it once for each")
         target = await self.target(request.model)
-        async with aclosing(translating.generate(request, target, self._seals)) as events:
-            async for event in events:
-                yield event
+        failures: list[StackError] = []
+        async for candidate in self._candidates(target):
+            async with aclosing(translating.generate(request, candidate, self._seals)) as events:
+                try:
+                    first = await anext(events)
+                except StackError as error:
+                    if not fallback.leads_on(error):
+                        raise
+                    failures.append(error)
+                    continue
+                yield first
+                async for event in events:
+                    yield event
+                return
+        raise failures[0]
 
     async def _generate(self, api: Api, operation: Operation, call: Call) -> Reply:
-        asked, target, route, native = await self._routed(api, operation, call)
+        asked, target = await self._asked(api, operation, call)
+        if not target.fallbacks:
+            return await self._answer(api, operation, call, asked, target)
+        attempt = partial(self._answer, api, operation, call, asked)
+        return await fallback.first_able(api, self._candidates(target), attempt)
+
+    async def _candidates(self, target: Target) -> AsyncIterator[Target]:
+        """The model and its fallbacks, each under the name that was asked for."""
+        yield target
+        for name in target.fallbacks:
+            try:
+                yield replace(await self.target(name), name=target.name)
+            except UnknownModel as error:  # a server that is away now has no models
+                logger.warning("a fallback of %s is not there: %s", target.name, error.message)
+
+    async def _answer(
+        self, api: Api, operation: Operation, call: Call, asked: Asked, target: Target
+    ) -> Reply:
+        route, native = self._route(api, operation, call, asked, target)
         settings = self.distribution.server
         if route.kind == "native" and native is not None:
             return await forwarding.forward(api, native, target, settings, call.request_id)
@@ -196,7 +227,8 @@ class Stack:
         return await translating.translate(api, request, target, route, call, settings, self._seals)
 
     async def _count(self, api: Api, operation: Operation, call: Call) -> Reply:
-        asked, target, route, native = await self._routed(api, operation, call)
+        asked, target = await self._asked(api, operation, call)
+        route, native = self._route(api, operation, call, asked, target)
         if route.kind == "native" and native is not None:
             settings = self.distribution.server
             reply = await forwarding.forward(api, native, target, settings, call.request_id)
@@ -217,7 +249,9 @@ class Stack:
         What a strict route would refuse is listed like everything else.
         """
         api = self._api(api)
-        asked, target, route, native = await self._routed(api, _operation(api, operation), call)
+        operation = _operation(api, operation)
+        asked, target = await self._asked(api, operation, call)
+        route, native = self._route(api, operation, call, asked, target)
         if route.kind == "native" and native is not None:
             return Explanation(target, route, api.name, Ledger())
         request = _for_provider(asked.request, api, call, target)
@@ -227,9 +261,7 @@ class Stack:
 
     # What a call needs ---------------------------------------------------------------------------
 
-    async def _routed(
-        self, api: Api, operation: Operation, call: Call
-    ) -> tuple[Asked, Target, Route, NativeCall | None]:
+    async def _asked(self, api: Api, operation: Operation, call: Call) -> tuple[Asked, Target]:
         asked = Asked(api, operation, call, self.distribution.server.max_depth)
         guessed = self._guessed(asked)
         likely = guessed is not None and api.name in guessed.model.native
@@ -240,10 +272,15 @@ class Stack:
         target = guessed
         if target is None or target.name != asked.model:
             target = await self.target(asked.model)
+        return asked, target
+
+    def _route(
+        self, api: Api, operation: Operation, call: Call, asked: Asked, target: Target
+    ) -> tuple[Route, NativeCall | None]:
         if api.name not in target.model.native:
-            return asked, target, Route("translated"), None
+            return Route("translated"), None
         native = forwarding.native_call(api, operation, call, asked, target)
-        return asked, target, resolve(api, target, native), native
+        return resolve(api, target, native), native
 
     def _guessed(self, asked: Asked) -> Target | None:
         """What a glance at a call takes for its target, if its name is settled."""
