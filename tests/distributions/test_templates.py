@@ -11,11 +11,12 @@ from dialects import PATHS, Prompt, request, streamed, whole
 from serving import serving
 
 from polystack.core.faces.cli.checking import check
+from polystack.core.runtime.config import load
 from polystack.core.runtime.plugins import Plugins
 
 FOLDER = Path(__file__).parents[2] / "distributions"
 TEMPLATES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-LOCAL = ["starter", "llamacpp"]  # those that answer with nothing but this package
+LOCAL = ["starter", "llamacpp", "hybrid"]  # those that answer with nothing but this package
 
 # A value for every variable, by how its name ends.
 VALUES = {
@@ -57,6 +58,15 @@ def test_it_is_valid_with_all_its_variables_set(name: str, monkeypatch: pytest.M
     said, notes = check(name)
     assert said.startswith(f"{FOLDER / name}.yaml is valid: ")
     assert not [note for note in notes if "left out" in note]
+
+
+def test_without_a_key_the_hybrid_is_its_local_model_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in variables("hybrid"):
+        monkeypatch.delenv(variable, raising=False)
+    loaded = load("hybrid", plugins=Plugins())
+    assert list(loaded.distribution.models) == ["main"]
+    assert loaded.distribution.models["main"].fallbacks == []
+    assert "fallback big of model main is left out" in loaded.notes
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
