@@ -10,6 +10,7 @@ import pytest
 from dialects import PATHS, Prompt, request, streamed, whole
 from serving import serving
 
+from polystack.core import Stack
 from polystack.core.faces.cli.checking import check
 from polystack.core.runtime.config import load
 from polystack.core.runtime.plugins import Plugins
@@ -17,6 +18,10 @@ from polystack.core.runtime.plugins import Plugins
 FOLDER = Path(__file__).parents[2] / "distributions"
 TEMPLATES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 LOCAL = ["starter", "llamacpp", "hybrid"]  # those that answer with nothing but this package
+
+# What `hybrid` configures for its engines, taken away: scripts do not know it.
+NO_LOCAL = dict.fromkeys(["model", "context", "slots", "max_queue"])
+NO_CLOUD = dict.fromkeys(["base_url", "api_key"])
 
 # A value for every variable, by how its name ends.
 VALUES = {
@@ -67,6 +72,25 @@ def test_without_a_key_the_hybrid_is_its_local_model_alone(monkeypatch: pytest.M
     assert list(loaded.distribution.models) == ["main"]
     assert loaded.distribution.models["main"].fallbacks == []
     assert "fallback big of model main is left out" in loaded.notes
+
+
+async def test_the_cloud_of_the_hybrid_answers_where_the_local_model_is_full() -> None:
+    """The template's own names, with scripts in the places of both engines."""
+    full = {"answers": [{"error": {"kind": "overloaded"}}]}
+    able = {"answers": [{"parts": [{"text": "from above"}]}]}
+    engines = {
+        "extends": "hybrid",
+        "providers": {
+            "local": {"type": "scripted", "config": {**NO_LOCAL, **full}},
+            "cloud": {"type": "scripted", "when": True, "config": {**NO_CLOUD, **able}},
+        },
+        "models": {"big": {"model": "scripted"}},
+    }
+    async with Stack.load(engines, env={}) as stack:
+        asked = {"model": "main", "messages": [{"role": "user", "content": "Hi"}]}
+        reply = await stack.handle("chat", "create", asked)
+        assert "from above" in str(reply.document)
+        assert reply.headers["x-stack-fallback"] == "local=overloaded"
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
