@@ -42,10 +42,23 @@ class Plugins:
         self._hooks = pluggy.PluginManager(PROJECT)
         self._hooks.add_hookspecs(Hooks)
         self._loaded: dict[Plugin, Any] = {}
+        self._added: dict[tuple[str, str], Plugin] = {}
+
+    def add(self, provider: ProviderClass) -> None:
+        """A provider of the program itself, before an installed one of the same type.
+
+        Raises `TypeError` for a class that cannot be one.
+        """
+        _configurable(provider, Provider)
+        where = f"{provider.__module__}:{provider.__qualname__}"
+        plugin = Plugin("provider", provider.type, "this program", "", where)
+        self._added[plugin.kind, plugin.type] = plugin
+        self._loaded[plugin] = provider
 
     def list(self, kind: str | None = None) -> list[Plugin]:
-        """What is installed, by kind and type; imports none of it."""
-        return [plugin for plugin in self._census.plugins if kind in (None, plugin.kind)]
+        """What is installed, by kind and type, and what was added; imports none of it."""
+        installed = [p for p in self._census.plugins if (p.kind, p.type) not in self._added]
+        return [p for p in [*installed, *self._added.values()] if kind in (None, p.kind)]
 
     @property
     def broken(self) -> Sequence[str]:

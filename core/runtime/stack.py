@@ -75,14 +75,19 @@ class Stack:
         overrides: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         plugins: Plugins | None = None,
+        providers: Sequence[type[Provider]] = (),
     ) -> Self:
         """A stack from a template's name, a file, a mapping or a `Distribution`.
 
-        Raises `ConfigError`, in one line, for whatever is wrong with it.
+        `overrides` are as `--set` has them, `env` is what `${env.NAME}` is looked up in, and
+        `providers` are classes of the program itself, which need no package. Raises
+        `ConfigError`, in one line, for whatever is wrong with it.
         """
         from .config import load  # which takes pydantic, and that takes its time
 
         plugins = plugins or Plugins()
+        for provider in providers:
+            plugins.add(provider)
         env = os.environ if env is None else env
         return cls(load(source, plugins=plugins, overrides=overrides, env=env), plugins)
 
@@ -142,7 +147,8 @@ class Stack:
         apis = {
             api.name: [f"{o.method} {o.path}" for o in api.operations] for api in self.apis.values()
         }
-        return {"name": self.distribution.name, "apis": apis}
+        shown = {"name": self.distribution.name, "apis": apis}
+        return shown | {"default_model": self.distribution.default_model}
 
     def health(self) -> Document:
         """That it runs, and what each provider and the store say of themselves in numbers."""

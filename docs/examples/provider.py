@@ -1,12 +1,10 @@
 """A provider in the program itself: what it yields comes out in every protocol."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import AsyncIterator, Sequence
 
 from pydantic import BaseModel
 
-from polystack.core import Model, Provider, Stack, hookimpl, ir
-from polystack.core.runtime.plugins import Plugins
+from polystack.core import Model, Provider, Stack, ir
 
 
 class Parrot(Provider):
@@ -26,22 +24,13 @@ class Parrot(Provider):
         yield ir.Finished(ir.Stop("end"))
 
 
-@hookimpl
-def register_providers(register: Callable[[type[Provider]], None]) -> None:
-    register(Parrot)
-
-
 BIRDS = {
     "version": 1,
     "name": "birds",
     "apis": ["messages", "responses", "chat"],
     "providers": {"bird": {"type": "parrot", "config": {"word": "Hi"}}},
 }
-# A package would have this entry point in its pyproject.toml.
-ours = EntryPoint("provider.parrot", __name__, "polystack")
-plugins = Plugins([*entry_points(group="polystack"), ours])
-
-with Stack.load(BIRDS, plugins=plugins) as stack:
+with Stack.load(BIRDS, providers=[Parrot]) as stack:
     print(stack.openai().responses.create(model="parrot", input="Ann").output_text)
 
 # prints: Hi, Ann!

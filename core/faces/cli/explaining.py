@@ -13,6 +13,7 @@ import orjson
 from ...canon.errors import ConfigError, StackError
 from ...contract.losses import DROPS, fidelity
 from ...runtime.call import Call
+from ...runtime.registry import Target
 from ...runtime.spelling import choices
 from ...runtime.stack import Explanation, Stack
 
@@ -51,8 +52,7 @@ async def _explain(
             if document is None:
                 target = await stack.target(model)
                 native = api in target.model.native
-                return _shown(target.name, target.provider.name, target.provider.type) | {
-                    "model": target.model.id,
+                return _shown(target) | {
                     "route": "native" if native else "translated",
                     "reasons": [],
                     "asked_in": api if native else None,
@@ -65,15 +65,20 @@ async def _explain(
         raise ConfigError(error.message) from None
 
 
-def _shown(name: str, provider: str, type: str) -> Explained:
-    return {"name": name, "provider": provider, "type": type}
+def _shown(target: Target) -> Explained:
+    return {
+        "name": target.name,
+        "provider": target.provider.name,
+        "type": target.provider.type,
+        "model": target.model.id,
+        "fallbacks": list(target.fallbacks),
+    }
 
 
 def _explained(explanation: Explanation) -> Explained:
     target, route = explanation.target, explanation.route
     losses = list(explanation.losses)
-    return _shown(target.name, target.provider.name, target.provider.type) | {
-        "model": target.model.id,
+    return _shown(target) | {
         "route": route.kind,
         "reasons": list(route.reasons),
         "asked_in": explanation.api or None,
@@ -93,10 +98,10 @@ _ROUTES = {
 def report(explained: Explained) -> str:
     """The explanation for people."""
     provider = f"{explained['provider']} ({explained['type']})"
-    lines = [
-        f"model     {explained['name']} is {explained['model']} of provider {provider}",
-        f"route     {_ROUTES[explained['route']]}",
-    ]
+    lines = [f"model     {explained['name']} is {explained['model']} of provider {provider}"]
+    if explained["fallbacks"]:
+        lines.append(f"else      {', '.join(explained['fallbacks'])}, where that fails")
+    lines.append(f"route     {_ROUTES[explained['route']]}")
     if explained["reasons"]:
         lines.append(f"because   {', '.join(explained['reasons'])}")
     if explained["asked_in"]:

@@ -13,9 +13,18 @@ import anthropic
 import httpx2
 import openai
 import pytest
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
-from polystack.core import ConfigError, Distribution, ProviderEntry, Stack, StackError, ir
+from polystack.core import (
+    ConfigError,
+    Distribution,
+    Model,
+    Provider,
+    ProviderEntry,
+    Stack,
+    StackError,
+    ir,
+)
 from polystack.core.faces.library.thread import close
 from polystack.core.runtime.config import ServerConfig, Source
 
@@ -229,6 +238,42 @@ async def test_a_stack_is_loaded_from_whatever_describes_one(tmp_path: Path) -> 
         async with Stack.load(source) as stack:
             assert stack.distribution.name == name
             assert [model.id async for model in stack.openai().models.list()]
+
+
+class Parrot(Provider):
+    type = "parrot"
+    Config = BaseModel
+
+    async def models(self) -> list[Model]:
+        return [Model("parrot")]
+
+    async def generate(self, request: ir.Request) -> AsyncIterator[ir.Event]:
+        yield ir.Started("1", "parrot")
+        yield ir.PartStarted(0, ir.Text(""))
+        yield ir.Delta(0, ir.text_of(request.turns[-1].parts))
+        yield ir.PartEnded(0)
+        yield ir.Finished(ir.Stop("end"))
+
+
+async def test_a_program_may_bring_a_provider_of_its_own() -> None:
+    here = SCRIPTED | {"providers": {"bird": {"type": "parrot"}}}
+    async with Stack.load(here, providers=[Parrot]) as stack:
+        answer = await stack.openai().responses.create(model="parrot", input="hi")
+        assert answer.output_text == "hi"
+    with pytest.raises(ConfigError, match="no provider 'parrot' is installed"):
+        Stack.load(here)
+    with pytest.raises(TypeError, match="takes a subclass of Provider"):
+        Stack.load(here, providers=[object])  # type: ignore[list-item]
+
+
+async def test_a_programs_own_provider_comes_before_an_installed_one() -> None:
+    class Mine(Parrot):
+        type = "scripted"
+
+    async with Stack.load(
+        SCRIPTED | {"providers": {"demo": {"type": "scripted"}}}, providers=[Mine]
+    ) as stack:
+        assert isinstance(stack.providers["demo"], Mine)
 
 
 def test_a_typed_distribution_is_checked_like_a_file() -> None:
