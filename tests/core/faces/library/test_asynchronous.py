@@ -242,7 +242,9 @@ async def test_a_stack_is_loaded_from_whatever_describes_one(tmp_path: Path) -> 
 
 class Parrot(Provider):
     type = "parrot"
-    Config = BaseModel
+
+    class Config(BaseModel):
+        pass
 
     async def models(self) -> list[Model]:
         return [Model("parrot")]
@@ -270,9 +272,8 @@ async def test_a_programs_own_provider_comes_before_an_installed_one() -> None:
     class Mine(Parrot):
         type = "scripted"
 
-    async with Stack.load(
-        SCRIPTED | {"providers": {"demo": {"type": "scripted"}}}, providers=[Mine]
-    ) as stack:
+    here = SCRIPTED | {"providers": {"demo": {"type": "scripted"}}}
+    async with Stack.load(here, providers=[Mine]) as stack:
         assert isinstance(stack.providers["demo"], Mine)
 
 
