@@ -18,6 +18,7 @@ from .reading import Gate, Record, fault, read
 T = TypeVar("T")
 
 LOADING = 10  # times the patience: a large model takes long to load
+SLICES = 20  # of the patience; a loop that stands still uses up one of them, however long
 ROUNDS = 10  # cancellations of work that does not end, before it is left to itself
 COUNTED = ("running", "waiting")  # what of a status goes back when a call is over
 
@@ -181,11 +182,11 @@ class Bench:
         self, task: asyncio.Task[Any], times: int = 1, record: Record | None = None
     ) -> bool:
         """Whether a task ends; one that does not is cancelled, and left alone if that is no use."""
-        came, seen = 0, -1
-        while not task.done() and came > seen:
-            seen = came
-            await asyncio.wait({task}, timeout=self.patience * times)
-            came = len(record.events) if record is not None else 0
+        came, waited = 0, 0
+        while not task.done() and waited < SLICES * times:
+            await asyncio.wait({task}, timeout=self.patience / SLICES)
+            last, came = came, len(record.events) if record is not None else 0
+            waited = waited + 1 if came == last else 0
         if task.done():
             return True
         for _ in range(ROUNDS):
