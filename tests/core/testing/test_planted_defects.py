@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import broken_natives as natives
 import broken_providers as broken
 import pytest
 
 from polystack.core import Model, Provider
 from polystack.core.testing import ContractBroken, check_provider, watching
-
 
 SOURCE = Path(broken.__file__).read_text().splitlines()
 PATIENCE = 1.0  # seconds, which only those spend that leave something behind for ever
@@ -61,6 +61,15 @@ DEFECTS: list[tuple[Make, str, str]] = [
     (broken.offering(Model("a"), Model("a")), "models", "2 models are called 'a'"),
     (broken.offering(Model("")), "models", "a model's id is ''"),
     (broken.offering(Model("a", context_window=0)), "models", "context_window is 0"),
+    (natives.DeclaresWhatNobodyHas, "models natives", "native holds 'telegraph'"),
+    (natives.DeclaresWhatItHasNot, "natives", "chat: forward() raised NotImplementedError"),
+    (natives.SpeaksAnotherProtocol, "natives", "none of Anthropic Messages"),
+    (natives.StreamsAnotherProtocol, "natives", "does not end as the protocol's streams end"),
+    (natives.NeverEnds, "natives", "asked for a stream, forward() gave none"),
+    (natives.AlwaysStreams, "natives", "instead of 200 with application/json"),
+    (natives.AnswersWithErrors, "natives", 'answered 404 with application/json ({"error": '),
+    (natives.GoesOnWhenClosed, "natives", "closing a native stream unread: status() still"),
+    (natives.FallsOver, "natives", "forward() raised KeyError: '/v1/chat/completions'"),
 ]
 
 
@@ -92,6 +101,10 @@ async def test_a_loop_that_stands_still_is_found_with_the_line_that_holds_it(
 
 async def test_one_stream_after_another_is_no_defect_where_status_says_so() -> None:
     await check_provider(broken.SaysThatItHasOneSlot)
+
+
+async def test_sound_natives_have_no_finding() -> None:
+    await check_provider(natives.SoundNative)
 
 
 async def test_the_sound_provider_behind_the_broken_ones_has_no_finding() -> None:
