@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +27,6 @@ def blocks(document: str, language: str) -> list[str]:
 @pytest.fixture
 def parrot(monkeypatch: pytest.MonkeyPatch) -> Plugins:
     """The provider of CONTRIBUTING.md, as if its package were installed."""
-    import sys
     from importlib.metadata import entry_points
 
     module = ModuleType("parrot")
@@ -68,6 +68,26 @@ def test_the_sdk_example_in_the_readme_runs(tiny: str, capsys: pytest.CaptureFix
     assert "http://127.0.0.1:8321" in code
     exec(code.replace("http://127.0.0.1:8321", tiny), {})
     assert capsys.readouterr().out == "Hello! How can I help you today?\n" * 2
+
+
+PROGRAMS = [
+    *[("README.md", number) for number in (1, 2)],
+    *[("docs/library.md", number) for number in (0, 1, 2)],
+]
+PRINTED = {
+    ("README.md", 2): "1, 2, 3, 4, 5.\n",
+    ("docs/library.md", 1): "Hello! How can I help you today?\nexact\n",
+    ("docs/library.md", 2): "1, 2, 3, 4, 5.\n",
+}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("document", "number"), PROGRAMS)
+def test_a_program_of_library_mode_runs(document: str, number: int) -> None:
+    code = blocks(document, "python")[number]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = "Hello! How can I help you today?\n"
+    assert done.stdout == PRINTED.get((document, number), said)
 
 
 @pytest.mark.engine

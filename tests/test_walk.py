@@ -74,7 +74,7 @@ def test_the_readme_is_walked_from_the_clone_to_the_sdks() -> None:
     commands = [step.command.split()[0] for step in found]
     assert commands[:2] == ["git", "scripts/run"]
     assert commands.count("curl") == 3
-    assert [step.needs for step in found if step.python] == ["anthropic openai"]
+    assert [step.needs for step in found if step.python] == ["anthropic openai", ""]
     assert all(step.expected for step in found[1:5]), "the server's greeting and three answers"
 
 
