@@ -151,6 +151,24 @@ class SwallowsCancellation(Sound):
             yield event
 
 
+class NeverLetsGo(Sound):
+    """Once it is cancelled it waits for ever, whoever asks."""
+
+    async def generate(self, request: ir.Request) -> AsyncIterator[ir.Event]:
+        for event in self.events(request):
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                await _for_ever()
+            yield event
+
+
+async def _for_ever() -> None:
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+
+
 class TurnsCancellationIntoAnError(Sound):
     async def generate(self, request: ir.Request) -> AsyncIterator[ir.Event]:
         for event in self.events(request):
