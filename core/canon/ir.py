@@ -278,6 +278,16 @@ class Request(Node):
         return (Turn("system", self.instructions, at=at), *self.turns)
 
 
+@node()
+class EmbeddingRequest(Node):
+    """Texts to be turned into vectors, of `dimensions` numbers each where the client says so."""
+
+    model: str | None
+    inputs: tuple[str, ...]
+    dimensions: int | None = None
+    user: str | None = None
+
+
 # Answers -----------------------------------------------------------------------------------------
 
 
@@ -310,6 +320,14 @@ class Response(Node):
     model: str
     parts: tuple[Part, ...]
     stop: Stop
+    usage: Usage | None = None
+
+
+@node()
+class Embeddings(Node):
+    """A vector for each input, in their order."""
+
+    vectors: tuple[tuple[float, ...], ...]
     usage: Usage | None = None
 
 

@@ -19,12 +19,15 @@ from .provider import Model, TokenCount
 Document = dict[str, Any]
 Headers = Mapping[str, str]  # names in lower case
 
-Action = Literal["generate", "count_tokens", "models", "model"]
+Action = Literal["generate", "count_tokens", "embed", "models", "model", "about"]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One thing that a client may ask for.
+
+    `model` describes one, named by the path's `{id}` or else by the body; `about` describes the
+    server itself.
 
     `path` may end in `{id}`, which takes the rest of the path, slashes included. Several APIs may
     declare the same method and path: the first whose `claims` accepts the request's headers
@@ -187,6 +190,25 @@ class Api(ABC):
     def fault(self, document: object) -> StackError | None:
         """The error that a whole answer under a 2xx turns out to hold, or None if it is one."""
         return None
+
+    # What only some protocols have; one that declares the action overrides its method.
+
+    def named(self, document: object) -> str:
+        """The model that a body asks to have described; raises `InvalidRequest`."""
+        raise NotImplementedError(f"{self.title} names no model in a body")
+
+    def about(self, version: str) -> Document:
+        """The server itself, whose version is polystack's own."""
+        raise NotImplementedError(f"{self.title} does not describe its server")
+
+    def decode_embedding(self, document: object) -> ir.EmbeddingRequest:
+        """A parsed JSON body that asks for embeddings; raises `InvalidRequest`."""
+        raise NotImplementedError(f"{self.title} has no embeddings")
+
+    def embeddings(self, request: ir.EmbeddingRequest, answer: ir.Embeddings) -> Document:
+        raise NotImplementedError(f"{self.title} has no embeddings")
+
+    # What is on offer.
 
     @abstractmethod
     def models(self, models: Sequence[Model]) -> Document: ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from ..canon import ir
+from ..canon.errors import NotSupported
 from .losses import Loss
 
 if TYPE_CHECKING:
@@ -172,6 +173,12 @@ class Provider(ABC):
         """Input tokens of a request; the base class guesses a token per four bytes of text."""
         size = sum(len(text.encode()) for text in _words(request))
         return TokenCount(max(1, round(size / 4)), estimated=True)
+
+    async def embed(self, request: ir.EmbeddingRequest) -> ir.Embeddings:
+        """A vector for each input; `request.model` is the provider's own id of the model."""
+        raise NotSupported(
+            f"model {request.model!r} makes no embeddings; ask a model that does", param="model"
+        )
 
 
 def _words(request: ir.Request) -> list[str]:

@@ -13,16 +13,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..canon import ir
-from ..canon.errors import ConfigError, InvalidRequest, StackError, UnknownModel
+from ..canon.errors import ConfigError, InvalidRequest, ProtocolViolation, StackError, UnknownModel
 from ..contract.api import Api, Document, Operation
 from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
 from ..contract.store import Store
-from . import fallback, forwarding, translating
+from . import body, fallback, forwarding, translating
 from .asking import Asked
 from .call import Call, Reply
 from .catalog import Catalog
@@ -174,8 +175,13 @@ class Stack:
             case "models":
                 return Reply(200, {}, api.models((await self._catalog.fresh()).models()))
             case "model":
-                target = await self.target(call.item)
-                return Reply(200, {}, api.model(replace(target.model, id=call.item)))
+                name = call.item or api.named(self._document(call))
+                target = await self.target(name)
+                return Reply(200, {}, api.model(replace(target.model, id=name)))
+            case "about":
+                return Reply(200, {}, api.about(version("polystack")))
+            case "embed":
+                return await self._embed(api, call)
             case "count_tokens":
                 return await self._count(api, operation, call)
             case "generate":
@@ -244,6 +250,20 @@ class Stack:
         count = await target.provider.count_tokens(request)
         headers = {"x-stack-token-count": "estimated" if count.estimated else "exact"}
         return Reply(200, headers, api.count(count))
+
+    async def _embed(self, api: Api, call: Call) -> Reply:
+        request = api.decode_embedding(self._document(call))
+        target = await self.target(request.model)
+        answer = await target.provider.embed(replace(request, model=target.model.id))
+        if len(answer.vectors) != len(request.inputs):
+            raise ProtocolViolation(f"{target.provider.name} gave no vector for some input")
+        shown = replace(request, model=target.name)
+        return Reply(200, {}, api.embeddings(shown, answer))
+
+    def _document(self, call: Call) -> object:
+        if isinstance(call.body, bytes):
+            return body.parse(call.body, self.distribution.server.max_depth)
+        return call.body
 
     async def target(self, model: str | None) -> Target:
         """What a model's name stands for; raises `UnknownModel`."""
