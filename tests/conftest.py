@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from anthropic import Anthropic
     from asking import Clients
     from openai import OpenAI
+    from scratch import Scratch
+
+# Packages of their own, whose tests run where they are installed.
+collect_ignore = ["plugins/acme", "plugins/notes"]
 
 # Timing never decides a test: a busy machine is no failure.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -51,6 +55,17 @@ def tiny() -> Iterator[str]:
     """`stack run starter.yaml`: the model that ships with the project."""
     with serving("starter.yaml") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
+    """An environment with both packages of `plugins/` in it, installed by pip."""
+    from scratch import Scratch
+
+    made = Scratch(tmp_path_factory.mktemp("scratch"))
+    for package in ("acme", "notes"):
+        made.install(package)
+    return made
 
 
 @pytest.fixture(scope="session")

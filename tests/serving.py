@@ -13,9 +13,9 @@ STACK = Path(sys.executable).with_name("stack")
 
 
 @contextmanager
-def serving(source: str | Path, *args: str) -> Iterator[str]:
+def serving(source: str | Path, *args: str, stack: Path = STACK) -> Iterator[str]:
     """The URL of a stack that serves this distribution until the block is left."""
-    command = [str(STACK), "run", str(source), "--port", "0", *args]
+    command = [str(stack), "run", str(source), "--port", "0", *args]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
