@@ -11,7 +11,7 @@ from ...core.contract.api import Api, Context, Document, Headers, Operation, Ren
 from ...core.contract.losses import Ledger
 from ...core.contract.provider import Model, TokenCount
 from .. import openai
-from . import answer, decoder, errors, outbound, request, response
+from . import answer, decoder, embeddings, errors, outbound, request, response
 from .encoder import Encoder
 from .relay import ChatRelay
 from .vocabulary import NAME
@@ -24,6 +24,7 @@ class Chat(Api):
     title: ClassVar[str] = "OpenAI Chat Completions"
     operations: ClassVar[tuple[Operation, ...]] = (
         Operation("create", "generate", "POST", "/v1/chat/completions"),
+        Operation("embeddings", "embed", "POST", "/v1/embeddings"),
         Operation("models", "models", "GET", "/v1/models"),
         Operation("model", "model", "GET", "/v1/models/{id}"),
     )
@@ -52,6 +53,12 @@ class Chat(Api):
     def count(self, count: TokenCount) -> Document:
         return {"object": "chat.completion.input_tokens", "input_tokens": count.input}
 
+    def decode_embedding(self, document: object) -> ir.EmbeddingRequest:
+        return embeddings.decode(document)
+
+    def embeddings(self, request: ir.EmbeddingRequest, answer: ir.Embeddings) -> Document:
+        return embeddings.document(request, answer)
+
     def models(self, models: Sequence[Model]) -> Document:
         return openai.listing(models)
 
@@ -74,4 +81,6 @@ class Chat(Api):
         return ChatRelay()
 
     def fault(self, document: object) -> StackError | None:
+        if isinstance(document, dict) and document.get("object") == "list":  # of embeddings
+            return None
         return openai.fault(document, "choices")

@@ -181,7 +181,7 @@ class Stack:
             case "about":
                 return Reply(200, {}, api.about(version("polystack")))
             case "embed":
-                return await self._embed(api, call)
+                return await self._embed(api, operation, call)
             case "count_tokens":
                 return await self._count(api, operation, call)
             case "generate":
@@ -251,9 +251,14 @@ class Stack:
         headers = {"x-stack-token-count": "estimated" if count.estimated else "exact"}
         return Reply(200, headers, api.count(count))
 
-    async def _embed(self, api: Api, call: Call) -> Reply:
+    async def _embed(self, api: Api, operation: Operation, call: Call) -> Reply:
+        settings = self.distribution.server
+        asked = Asked(api, operation, call, settings.max_depth)
         request = api.decode_embedding(self._document(call))
         target = await self.target(request.model)
+        if api.name in target.model.native:
+            native = forwarding.native_call(api, operation, call, asked, target)
+            return await forwarding.forward(api, native, target, settings, call.request_id)
         answer = await target.provider.embed(replace(request, model=target.model.id))
         if len(answer.vectors) != len(request.inputs):
             raise ProtocolViolation(f"{target.provider.name} gave no vector for some input")

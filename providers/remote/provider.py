@@ -23,7 +23,7 @@ from ...core.contract.provider import (
     Provider,
     TokenCount,
 )
-from . import upstream
+from . import embedding, upstream
 from .answer import begin, document, error_of, events
 from .config import ModelConfig, RemoteConfig
 from .estimate import estimated_tokens
@@ -206,6 +206,22 @@ class Remote(Provider):
         if not isinstance(tokens, int):
             raise UpstreamError("the upstream's count of tokens makes no sense")
         return TokenCount(tokens)
+
+    # Embeddings ----------------------------------------------------------------------------------
+
+    async def embed(self, request: ir.EmbeddingRequest) -> ir.Embeddings:
+        native = self._configured(request.model or "").native or self.config.native
+        if embedding.API not in native:
+            return await super().embed(request)
+        body = orjson.dumps(embedding.body(request))
+        asked = Outgoing("POST", embedding.PATH, embedding.API, {}, body, False)
+        answer = await self._send(asked, self.config.timeouts.of(False))
+        try:
+            if answer.status >= 300:
+                raise await error_of(upstream.APIS[embedding.API], answer)
+            return embedding.embeddings(document(await answer.read(64 << 20)))
+        finally:
+            await answer.aclose()
 
     async def _send(self, outgoing: Outgoing, timeouts: Timeouts) -> Answer:
         if self._sending is None:
