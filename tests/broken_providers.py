@@ -102,6 +102,12 @@ class StartsWithText(Sound):
         return events
 
 
+class CountsBackwards(Sound):
+    def events(self, request: ir.Request) -> list[ir.Event]:
+        *events, _ = super().events(request)
+        return [*events, ir.Finished(ir.Stop("end"), ir.Usage(3, -1))]
+
+
 class SpeaksInDicts(Sound):
     def events(self, request: ir.Request) -> list[ir.Event]:
         return [{"type": "started"}, *super().events(request)]  # type: ignore[list-item]
@@ -293,6 +299,19 @@ class AsksAServer(Sound):
             return [there.recv(5).decode(), *super().words(request)]
 
 
+class LoadsAtTheFirstCall(Sound):
+    loaded = False
+
+    async def prepare(self, request: ir.Request) -> Prepared:
+        if not self.loaded:
+            self.load()
+        return await super().prepare(request)
+
+    def load(self) -> None:
+        time.sleep(0.001)
+        self.loaded = True
+
+
 # Counting ----------------------------------------------------------------------------------------
 
 
@@ -340,6 +359,11 @@ class StartsOnce(Sound):
 class LeavesItsPoller(Sound):
     async def start(self) -> None:
         self.poller = asyncio.create_task(asyncio.sleep(3600))
+
+
+class FallsOverItsStatus(Sound):
+    def status(self) -> Mapping[str, int]:
+        raise KeyError("running")
 
 
 class CannotStart(Sound):

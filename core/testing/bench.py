@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -76,10 +76,14 @@ class Bench:
     async def running(self) -> AsyncIterator[None]:
         """The same with a model chosen, and known to answer a plain request."""
         async with self.started():
-            await self.choose()
-            if why := await self.unanswered():
-                raise Unchecked(why)
+            await self.answered()
             yield
+
+    async def answered(self) -> None:
+        """Choose a model, and see that a plain request is answered."""
+        await self.choose()
+        if why := await self.unanswered():
+            raise Unchecked(why)
 
     async def stopped(self) -> None:
         with suppress(Breach):
@@ -88,10 +92,10 @@ class Bench:
     async def choose(self) -> None:
         """Take the model that was named, or the first."""
         try:
-            models = await self.within(self.provider.models(), "models()", "")
-        except Breach as breach:
-            raise Unchecked(breach.seen) from None
-        wanted = self._name
+            listed = list(await self.within(self.provider.models(), "models()", ""))
+        except (Breach, TypeError) as error:
+            raise Unchecked(str(error)) from None
+        wanted, models = self._name, [each for each in listed if isinstance(each, Model)]
         found = next((m for m in models if wanted is None or m.id == wanted), None)
         if found is None and wanted is not None:
             found = self.provider.offer(wanted)
@@ -120,7 +124,7 @@ class Bench:
         """A whole answer, whatever comes; what `prepare` raises is in the record too."""
         record = Record()
         answered = self._answered(request or self.plain, record, gate)
-        return await self.within(answered, "an answer", record=record)
+        return await self.within(answered, "an answer", records=[record])
 
     async def _answered(self, request: ir.Request, record: Record, gate: Gate | None) -> Record:
         try:
@@ -151,14 +155,14 @@ class Bench:
         what: str,
         rule: str = "whatever is waited for ends",
         times: int = 1,
-        record: Record | None = None,
+        records: Sequence[Record] = (),
     ) -> T:
         """What `work` gives; what it raises, and that it does not end, are breaches.
 
-        It may take as long as events come into its record.
+        It may take as long as something comes into its records.
         """
         task = self.task(work)
-        if not await self.done(task, times, record):
+        if not await self.done(task, times, records):
             raise Breach(f"{what} did not end: nothing came for {self.patience * times:g} s", rule)
         if task.cancelled():
             raise Breach(f"{what} raised CancelledError, though nobody cancelled it", rule)
@@ -179,13 +183,13 @@ class Bench:
         return task
 
     async def done(
-        self, task: asyncio.Task[Any], times: int = 1, record: Record | None = None
+        self, task: asyncio.Task[Any], times: int = 1, records: Sequence[Record] = ()
     ) -> bool:
         """Whether a task ends; one that does not is cancelled, and left alone if that is no use."""
         came, waited = 0, 0
         while not task.done() and waited < SLICES * times:
             await asyncio.wait({task}, timeout=self.patience / SLICES)
-            last, came = came, len(record.events) if record is not None else 0
+            last, came = came, sum(len(record.events) for record in records)
             waited = waited + 1 if came == last else 0
         if task.done():
             return True
@@ -198,7 +202,10 @@ class Bench:
 
     def snapshot(self, status: bool = True) -> Snapshot:
         tasks = frozenset(task for task in asyncio.all_tasks() if not self._is_mine(task))
-        return Snapshot(tasks, self.provider.status() if status else None)
+        try:
+            return Snapshot(tasks, self.provider.status() if status else None)
+        except Exception as error:
+            raise Unchecked(f"status() raised {told(error)}") from error
 
     def _is_mine(self, task: asyncio.Task[Any]) -> bool:
         return task in self._mine or task is asyncio.current_task()

@@ -14,7 +14,7 @@ from ..canon import ir
 from ..contract.provider import Provider
 from . import blocking, counting, leaving, lifecycle, natives, offering, streaming, together
 from .bench import Bench
-from .findings import Breach, ContractBroken, Finding, Unchecked
+from .findings import Breach, ContractBroken, Finding, Unchecked, line, told
 
 Subject: TypeAlias = Provider | Callable[[], Provider]
 ProviderCheck: TypeAlias = Callable[..., None]
@@ -75,6 +75,8 @@ async def perform(
         bench.saw(breach.seen, breach.rule)
     except Unchecked as reason:
         return Outcome(bench.findings, str(reason))
+    except Exception as error:  # what a provider gave was not even of the right kind
+        bench.saw(f"{told(error)} at {line(error)}", check.doc)
     return Outcome(bench.findings)
 
 

@@ -27,8 +27,8 @@ async def preparing(bench: Bench) -> None:
     """Prepared requests that nobody runs take no place and leave nothing."""
     async with bench.running():
         before = bench.snapshot()
-        status = bench.provider.status()
-        for _ in range(max(UNRUN, status.get("slots", 0) + 1)):
+        slots = (before.status or {}).get("slots", 0)
+        for _ in range(max(UNRUN, slots + 1)):
             await bench.prepared()
         await _gone(bench, before, "prepared requests that were never run", LASTING)
 
@@ -50,7 +50,7 @@ async def _closed(
     if until is None:
         await bench.within(close(source, record), what, CLOSING)
     else:
-        await bench.within(read(source, record, until), what, CLOSING, record=record)
+        await bench.within(read(source, record, until), what, CLOSING, records=[record])
     if record.closing is not None:
         raise Breach(f"{what} raised {told(record.closing)}", CLOSING)
 

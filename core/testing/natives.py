@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 
 from ..canon import ir
-from ..canon.errors import ConfigError, StackError
+from ..canon.errors import ConfigError
 from ..contract.api import Api, Context
 from ..contract.provider import NativeCall, NativeReply
 from ..runtime.plugins import Plugins
 from .bench import Bench
 from .findings import Breach, told
-from .reading import fault
+from .reading import Record, fault
 
 FORWARDING = "forward() passes a call on, and gives the answer as the call's own protocol has it"
 LEAVING = "closing the body of a native answer, read or not, cancels the work behind it"
@@ -42,7 +42,7 @@ def _installed(name: str) -> Api:
 async def _native(bench: Bench, api: Api) -> None:
     for call in (_call(bench, api, stream=False), _call(bench, api, stream=True)):
         reply = await _forwarded(bench, api, call)
-        body = await bench.within(_read(reply), "reading a native answer", FORWARDING)
+        body = await _whole_body(bench, reply)
         if wrong := _wrong(api, body, call.stream):
             asked = "a stream" if call.stream else "a whole answer"
             raise Breach(
@@ -72,7 +72,7 @@ async def _forwarded(bench: Bench, api: Api, call: NativeCall) -> NativeReply:
     kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     if reply.status == 200 and kind == wanted:
         return reply
-    body = await bench.within(_read(reply), "reading a native answer", FORWARDING)
+    body = await _whole_body(bench, reply)
     said = body[:200].decode(errors="replace")
     seen = f"forward() answered {reply.status} with {kind or 'no content-type'} ({said})"
     raise Breach(f"{seen} instead of 200 with {wanted}", FORWARDING)
@@ -83,25 +83,30 @@ def _content_type(bench: Bench, api: Api) -> str:
     return encoder.content_type.partition(";")[0]
 
 
-async def _read(reply: NativeReply, chunks: int | None = None) -> bytes:
+async def _whole_body(bench: Bench, reply: NativeReply) -> bytes:
+    record = Record()
+    reading = _read(reply, record)
+    await bench.within(reading, "reading a native answer", FORWARDING, records=[record])
+    return b"".join(record.events)
+
+
+async def _read(reply: NativeReply, record: Record, chunks: int | None = None) -> None:
     """The body, or so many pieces of it; it is closed afterwards."""
-    read: list[bytes] = []
     try:
         if chunks != 0:
             async for chunk in reply.body:
-                read.append(chunk)
-                if len(read) == chunks:
+                record.events.append(chunk)
+                if len(record.events) == chunks:
                     break
     finally:
         await reply.body.aclose()
-    return b"".join(read)
 
 
 def _wrong(api: Api, body: bytes, stream: bool) -> str | None:
     """Why a body is no answer of an API; None where it is one."""
     try:
         events = list(_streamed(api, body) if stream else _whole(api, body))
-    except (StackError, ValueError) as error:
+    except Exception as error:  # whatever another protocol's bytes do to a decoder
         return told(error)
     if events and isinstance(events[-1], ir.Failed):
         return told(events[-1].error)
@@ -146,7 +151,7 @@ def _frames(body: bytes) -> Iterator[tuple[str, bytes]]:
 async def _left(bench: Bench, api: Api, chunks: int, what: str) -> None:
     before = bench.snapshot()
     reply = await _forwarded(bench, api, _call(bench, api, stream=True))
-    await bench.within(_read(reply, chunks), what, LEAVING)
+    await bench.within(_read(reply, Record(), chunks), what, LEAVING)
     if left := await bench.left(before):
         raise Breach(f"{what}: {left}", LEAVING)
     if why := await bench.unanswered():

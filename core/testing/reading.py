@@ -116,6 +116,10 @@ def _malformed(event: ir.Event) -> str | None:
             return "a tool call has an id and a name"
         case ir.Delta(text=text) if not isinstance(text, str):
             return "the text of a delta is a str"
+        case ir.Started(usage=ir.Usage() as usage) | ir.Finished(usage=ir.Usage() as usage) if (
+            min(usage.input, usage.output) < 0
+        ):
+            return "a usage counts from 0"
         case ir.Finished(stop=stop) if not isinstance(stop, ir.Stop) or stop.reason not in REASONS:
             return f"the reason of a stop is one of {', '.join(REASONS)}"
         case _:

@@ -67,7 +67,8 @@ async def choices(bench: Bench) -> None:
         runs = (
             read(prepared.run(choice), record, gate=turn) for choice, record in enumerate(records)
         )
-        await bench.within(asyncio.gather(*runs), "two choices at the same time", CHOOSING)
+        what = "two choices at the same time"
+        await bench.within(asyncio.gather(*runs), what, CHOOSING, records=records)
         for choice, record in enumerate(records):
             if record.error is not None:
                 bench.saw(f"choice {choice} raised {told(record.error)}", CHOOSING)

@@ -21,17 +21,19 @@ WAITING = "no stream waits until another is read, but where status() names too f
 async def concurrency(bench: Bench) -> None:
     """Streams that run at the same time stay whole, also when one of them is closed midway."""
     async with bench.running():
+        status = bench.snapshot().status or {}
         await _step_by_step(bench)
-        if bench.provider.status().get("slots", 2) > 1:
+        if status.get("slots", 2) > 1:
             await _held(bench)
 
 
 async def _step_by_step(bench: Bench) -> None:
     records = [Record() for _ in MARKS]
     reads = (_one(bench, number, record) for number, record in enumerate(records))
-    await bench.within(asyncio.gather(*reads), f"{len(MARKS)} streams at the same time", APART)
+    what = f"{len(MARKS)} streams at the same time"
+    await bench.within(asyncio.gather(*reads), what, APART, records=records)
     if all(is_refusal(record) for record in records):
-        bench.saw(f"{len(MARKS)} streams at the same time were all refused", APART)
+        bench.saw(f"{what} were all refused", APART)
     for number, record in enumerate(records):
         for wrong in _wrong(bench, number, record):
             bench.saw(f"stream {number + 1} of {len(MARKS)}: {wrong}", APART)
@@ -80,7 +82,7 @@ async def _held(bench: Bench) -> None:
         go.set()
     if not other.legal and not is_refusal(other):
         bench.saw("a stream was not whole while another was not read", APART)
-    await bench.within(reading, "a stream that stood still", WAITING, record=record)
+    await bench.within(reading, "a stream that stood still", WAITING, records=[record])
     if not record.legal:
         bench.saw("a stream that stood still was not whole afterwards", APART)
 
