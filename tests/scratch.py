@@ -18,6 +18,7 @@ Done = subprocess.CompletedProcess[str]
 
 PACKAGES = Path(__file__).parent / "plugins"
 COMMANDS = ("pip", "pytest", "stack")
+KNOWN = (*COMMANDS, "python")  # subprocess would look for them on the PATH of the tests
 BUILT = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
 
 
@@ -51,7 +52,7 @@ class Scratch:
     def run(self, *command: str, input: str | None = None) -> Done:
         """One of its commands, as typed by somebody whose shell has activated it."""
         return subprocess.run(
-            [str(self.bin / command[0]), *command[1:]],
+            [str(self.bin / command[0]) if command[0] in KNOWN else command[0], *command[1:]],
             cwd=self.folder,
             env=self.environment(),
             input=input,

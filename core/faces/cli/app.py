@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -166,6 +167,24 @@ def connect(
     connection = connecting.connect(client, source, model, set or [], plugins)
     show = connecting.document(*connection) if as_json else connecting.text(*connection)
     print(json.dumps(show, indent=2) if as_json else show)
+
+
+new = typer.Typer(help="Write a package of your own.", no_args_is_help=True)
+app.add_typer(new, name="new")
+
+
+@new.command()
+def provider(
+    name: Annotated[str, typer.Argument(help="The provider's type, as in my-provider.")],
+    into: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder to write it into.")
+    ] = Path(),
+) -> None:
+    """Write a provider that works, with its test."""
+    from ...runtime.plugins import Plugins
+    from .new import provider
+
+    print(provider(name, into, Plugins()))
 
 
 @app.command()
