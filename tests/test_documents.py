@@ -26,40 +26,42 @@ def blocks(document: str, language: str) -> list[str]:
 
 @pytest.fixture
 def parrot(monkeypatch: pytest.MonkeyPatch) -> Plugins:
-    """The provider of CONTRIBUTING.md, as if its package were installed."""
+    """The provider of docs/providers.md, as if its package were installed."""
     from importlib.metadata import entry_points
 
-    module = ModuleType("parrot")
-    exec(blocks("CONTRIBUTING.md", "python")[0], module.__dict__)
-    monkeypatch.setitem(sys.modules, "parrot", module)
+    module = ModuleType("acme")
+    exec(blocks("docs/providers.md", "python")[0], module.__dict__)
+    monkeypatch.setitem(sys.modules, "acme", module)
     ours = entry_points(group="polystack")
-    return Plugins([*ours, EntryPoint("provider.parrot", "parrot", "polystack")])
+    return Plugins([*ours, EntryPoint("provider.acme", "acme", "polystack")])
 
 
 PARROT: dict[str, Any] = {
     "version": 1,
     "name": "birds",
     "apis": ["messages", "responses", "chat"],
-    "providers": {"bird": {"type": "parrot", "config": {"word": "Hi"}}},
+    "providers": {"bird": {"type": "acme", "config": {"first": "Hi"}}},
 }
 USER = {"role": "user", "content": "Ann"}
 ASKED: dict[str, dict[str, Any]] = {
-    "messages": {"model": "parrot", "max_tokens": 9, "messages": [USER]},
-    "responses": {"model": "parrot", "input": "Ann"},
-    "chat": {"model": "parrot", "messages": [USER]},
+    "messages": {"model": "acme-echo", "max_tokens": 9, "messages": [USER]},
+    "responses": {"model": "acme-echo", "input": "Ann"},
+    "chat": {"model": "acme-echo", "messages": [USER]},
 }
 
 
 @pytest.mark.parametrize("api", ASKED)
-async def test_the_provider_in_contributing_answers_every_protocol(
+async def test_the_provider_of_the_document_answers_every_protocol(
     api: str, parrot: Plugins
 ) -> None:
     async with Stack.load(PARROT, plugins=parrot) as stack:
         reply = await stack.handle(api, "create", ASKED[api])
-        assert "Hi, Ann!" in str(reply.document)
+        assert "Hi, Ann" in str(reply.document)
         reply = await stack.handle(api, "create", {**ASKED[api], "stream": True})
         assert reply.stream is not None
-        assert b"Hi, Ann!" in b"".join([chunk async for chunk in reply.stream])
+        sent = b"".join([chunk async for chunk in reply.stream])
+        assert b'"Hi,"' in sent
+        assert b'" Ann"' in sent
 
 
 @pytest.mark.engine
