@@ -39,7 +39,8 @@ class Routes:
             api, operation = (claimed or candidates)[0]
             return Match(api, operation, item)
         allowed = tuple(dict.fromkeys(operation.method for _, operation in found))
-        return Match(self._speaker([api for api, _ in found], headers), None, allowed=allowed)
+        owners = [api for api, _ in found] or self._neighbours(path)
+        return Match(self._speaker(owners, headers), None, allowed=allowed)
 
     def _find(self, path: str) -> tuple[list[tuple[Api, Operation]], str]:
         if path in self._exact:
@@ -50,9 +51,21 @@ class Routes:
                 return operations, item
         return [], ""
 
+    def _neighbours(self, path: str) -> list[Api]:
+        """The APIs whose own paths begin like this one."""
+        return [
+            api
+            for api in self._apis
+            if any(_first(operation.path) == _first(path) for operation in api.operations)
+        ]
+
     def _speaker(self, owners: list[Api], headers: Mapping[str, str]) -> Api:
         """Whose envelope an error has: the path's owner, else whoever the client looks like."""
         if len(owners) == 1:
             return owners[0]
         claimed = [api for api in owners or self._apis if api.claims(headers)]
         return (claimed or owners or list(self._apis))[0]
+
+
+def _first(path: str) -> str:
+    return path.split("/", 2)[1]
