@@ -22,6 +22,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "apis.messages": ("core.canon", "core.contract", "apis"),
     "apis.responses": ("core.canon", "core.contract", "apis"),
     "apis.chat": ("core.canon", "core.contract", "apis"),
+    "apis.ollama": ("core.canon", "core.contract", "apis"),
     "providers": (),
     "providers.local": ("core.canon", "core.contract"),
     "providers.llamacpp": ("core.canon", "core.contract", "providers.local"),
