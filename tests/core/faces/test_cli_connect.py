@@ -22,7 +22,7 @@ from polystack.core.runtime.plugins import Plugins
 Connect = Callable[..., str]
 Write = Callable[..., str]
 
-CLIENTS = ("anthropic", "claude-code", "codex", "curl", "openai", "opencode")
+CLIENTS = ("anthropic", "claude-code", "codex", "curl", "ollama", "openai", "opencode")
 ROLES = [f"ANTHROPIC_DEFAULT_{role}_MODEL" for role in ("OPUS", "SONNET", "HAIKU")]
 
 
@@ -57,7 +57,9 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Connect:
 def write(tmp_path: Path) -> Write:
     """A distribution file of the scripted provider, with these lines besides."""
 
-    def one(*lines: str, apis: str = "[messages, responses, chat]", name: str = "mine") -> str:
+    def one(
+        *lines: str, apis: str = "[messages, responses, chat, ollama]", name: str = "mine"
+    ) -> str:
         path = tmp_path / f"{name}.yaml"
         head = ["version: 1", f"name: {name}", f"apis: {apis}"]
         head += ["providers: {demo: {type: scripted}}"]
