@@ -204,6 +204,22 @@ class KeepsItsSlot(Sound):
         self.running -= 1
 
 
+class EndsInItsOwnTime(Sound):
+    """Nothing stays for ever, and nothing is cancelled."""
+
+    async def generate(self, request: ir.Request) -> AsyncIterator[ir.Event]:
+        self.running += 1
+        work = asyncio.get_running_loop().call_later(5, self._over)
+        for event in self.events(request):
+            await asyncio.sleep(0)
+            yield event
+        work.cancel()
+        self._over()
+
+    def _over(self) -> None:
+        self.running -= 1
+
+
 class LeavesItsWorker(Sound):
     """Its worker ends when the answer was read, and not when it was left."""
 

@@ -9,7 +9,6 @@ from ..canon import ir
 from ..contract.provider import Model
 
 PLAIN = "plain"  # the request that every provider has to answer
-LONG = "long"  # one that is not answered at once, to be left in the middle
 LONGEST = 1 << 16  # tokens of a context that is still filled to see what happens
 LIMIT = ir.Sampling(max_tokens=48)
 
@@ -44,9 +43,14 @@ def battery() -> dict[str, ir.Request]:
         "json": replace(plain, output=ir.OutputFormat("json")),
         "schema": replace(plain, output=ir.OutputFormat("schema", SCHEMA, "city", strict=True)),
         "stop strings": replace(plain, sampling=replace(LIMIT, stop=("e", "\n\n"))),
-        LONG: replace(ask(user("Count to 100.")), sampling=ir.Sampling(max_tokens=256)),
         "one token": replace(plain, sampling=ir.Sampling(max_tokens=1)),
     }
+
+
+def long(model: Model) -> ir.Request:
+    """A request whose answer takes many times as long as the plain one's, to be left midway."""
+    limit = min(1024, model.max_output or 1024)
+    return replace(ask(user("Count to 100.")), model=model.id, sampling=ir.Sampling(limit))
 
 
 def hard(model: Model) -> dict[str, ir.Request]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ..canon import ir
 from ..canon.errors import StackError
 from ..contract.provider import Model, Prepared, Provider
-from .battery import LONG, PLAIN, battery, for_model
+from .battery import PLAIN, battery, for_model, long
 from .findings import Breach, Finding, Unchecked, told
 from .reading import Gate, Record, fault, read
 
@@ -20,6 +20,8 @@ T = TypeVar("T")
 LOADING = 10  # times the patience: a large model takes long to load
 SLICES = 20  # of the patience; a loop that stands still uses up one of them, however long
 ROUNDS = 10  # cancellations of work that does not end, before it is left to itself
+PAUSE = 0.01  # seconds in which others may tidy up
+FURTHER = 5  # answers after a call that was left, by which its work must be over
 COUNTED = ("running", "waiting")  # what of a status goes back when a call is over
 
 
@@ -113,12 +115,18 @@ class Bench:
 
     @property
     def long(self) -> ir.Request:
-        return self.requests.get(LONG, self.plain)
+        return long(self.model) if self.own else self.plain
 
-    async def prepared(self, request: ir.Request | None = None) -> Prepared:
-        """A prepared request; that it can be prepared is known by now."""
-        ready = self.provider.prepare(request or self.plain)
+    async def prepared(self) -> Prepared:
+        """The plain request, prepared; that it can be is known by now."""
+        ready = self.provider.prepare(self.plain)
         return await self.within(ready, "prepare()", "what was prepared once is prepared again")
+
+    async def run(self) -> AsyncIterator[ir.Event]:
+        """A stream that is not over at once, where the provider does not refuse such a request."""
+        with suppress(StackError):
+            return (await self.provider.prepare(self.long)).run(0)
+        return (await self.prepared()).run(0)
 
     async def answer(self, request: ir.Request | None = None, gate: Gate | None = None) -> Record:
         """A whole answer, whatever comes; what `prepare` raises is in the record too."""
@@ -198,6 +206,13 @@ class Bench:
             await asyncio.wait({task}, timeout=0.01)
         return False
 
+    async def reached(self, event: asyncio.Event, reading: asyncio.Task[Any]) -> None:
+        """Wait for what the reader of a stream tells, or for its end."""
+        waiting = self.task(event.wait())
+        either = asyncio.wait({reading, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await self.within(either, "the beginning of a stream")
+        waiting.cancel()
+
     # What is left over ---------------------------------------------------------------------------
 
     def snapshot(self, status: bool = True) -> Snapshot:
@@ -210,21 +225,36 @@ class Bench:
     def _is_mine(self, task: asyncio.Task[Any]) -> bool:
         return task in self._mine or task is asyncio.current_task()
 
+    async def gone(self, before: Snapshot, what: str, rule: str) -> None:
+        """Nothing is left of a call that ended, and the next ones are answered.
+
+        Work that goes on shows while other answers come: they take longer than any step. What has
+        merely to be tidied up is given all the time it needs.
+        """
+        busy: str | None = None
+        for _ in range(FURTHER):
+            if why := await self.unanswered():
+                raise Breach(f"{what}: after it, {why}", rule)
+            await asyncio.sleep(PAUSE)  # an engine may count an answer after it has given it
+            if (busy := _busy(before, self.snapshot())) is None:
+                break
+        if busy is not None:
+            raise Breach(f"{what}: {FURTHER} answers later {busy}", rule)
+        if task := await self.left(before):
+            raise Breach(f"{what}: {task}", rule)
+
     async def left(self, before: Snapshot) -> str | None:
-        """What a call has left behind that does not go away by itself; None where nothing has."""
+        """A task of the provider's that does not go away by itself; None where all do."""
         pauses = 0.0
-        while more := _more(before, self.snapshot(before.status is not None)):
+        while len(now := self.snapshot(status=False).tasks) > len(before.tasks):
             if pauses >= self.patience:
-                return more
-            pauses += 0.005
-            await asyncio.sleep(0.005)
+                return f"the task {named(next(iter(now - before.tasks)))} still runs"
+            pauses += PAUSE
+            await asyncio.sleep(PAUSE)
         return None
 
 
-def _more(before: Snapshot, now: Snapshot) -> str | None:
-    if len(now.tasks) > len(before.tasks):
-        task = next(iter(now.tasks - before.tasks))
-        return f"the task {named(task)} still runs"
+def _busy(before: Snapshot, now: Snapshot) -> str | None:
     was, shown = before.status or {}, now.status or {}
     for name in COUNTED:
         if shown.get(name, 0) > was.get(name, 0):

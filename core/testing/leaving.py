@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from ..canon import ir
-from .bench import Bench, Snapshot
+from .bench import Bench
 from .findings import Breach, told
 from .reading import Record, close, read
 
@@ -30,7 +30,7 @@ async def preparing(bench: Bench) -> None:
         slots = (before.status or {}).get("slots", 0)
         for _ in range(max(UNRUN, slots + 1)):
             await bench.prepared()
-        await _gone(bench, before, "prepared requests that were never run", LASTING)
+        await bench.gone(before, "prepared requests that were never run", LASTING)
 
 
 async def closing(bench: Bench) -> None:
@@ -38,9 +38,9 @@ async def closing(bench: Bench) -> None:
     async with bench.running():
         for point, until in POINTS.items():
             before = bench.snapshot()
-            source = (await bench.prepared(bench.long)).run(0)
+            source = await bench.run()
             await _closed(bench, source, until, f"closing a stream {point}")
-            await _gone(bench, before, f"closing a stream {point}", CLOSING)
+            await bench.gone(before, f"closing a stream {point}", CLOSING)
 
 
 async def _closed(
@@ -60,10 +60,10 @@ async def cancelling(bench: Bench) -> None:
     async with bench.running():
         for point, until in POINTS.items():
             before = bench.snapshot()
-            source = (await bench.prepared(bench.long)).run(0)
+            source = await bench.run()
             what = f"cancelling a reader {point}"
             await _cancelled(bench, source, until, what)
-            await _gone(bench, before, what, CANCELLING)
+            await bench.gone(before, what, CANCELLING)
 
 
 async def _cancelled(
@@ -80,7 +80,7 @@ async def _cancelled(
     if until is None:
         await asyncio.sleep(0)  # now it waits for the first event
     else:
-        await _either(bench, reading, reached)
+        await bench.reached(reached, reading)
     if reading.done():
         return  # a provider that never waits has nothing to cancel
     asked = len(record.events)
@@ -91,24 +91,8 @@ async def _cancelled(
         raise Breach(f"{what}: {_instead(record, asked)}", CANCELLING)
 
 
-async def _either(bench: Bench, reading: asyncio.Task[Record], reached: asyncio.Event) -> None:
-    waiting = bench.task(reached.wait())
-    await bench.within(
-        asyncio.wait({reading, waiting}, return_when=asyncio.FIRST_COMPLETED), "a stream"
-    )
-    waiting.cancel()
-
-
 def _instead(record: Record, asked: int) -> str:
     error = record.error or record.closing
     if error is not None:
         return f"it got {told(error)} instead of CancelledError"
     return f"it was swallowed, and {len(record.events) - asked} events came after it"
-
-
-async def _gone(bench: Bench, before: Snapshot, what: str, rule: str) -> None:
-    """Nothing is left of a call, and the next one is answered."""
-    if left := await bench.left(before):
-        raise Breach(f"{what}: {left}", rule)
-    if why := await bench.unanswered():
-        raise Breach(f"{what}: after it, {why}", rule)

@@ -61,9 +61,8 @@ async def _stop_in_the_middle(bench: Bench) -> None:
             reached.set()
             await go.wait()
 
-    source = (await bench.prepared(bench.long)).run(0)
-    reading = bench.task(read(source, record, gate=gate))
-    await bench.within(reached.wait(), "the first event of a stream")
+    reading = bench.task(read(await bench.run(), record, gate=gate))
+    await bench.reached(reached, reading)
     try:
         await _stop(bench, "while a stream runs")
     finally:

@@ -71,10 +71,10 @@ def _wrong(bench: Bench, number: int, record: Record) -> list[str]:
 async def _held(bench: Bench) -> None:
     """One stream stands still after its first event while another is read to its end."""
     go, standing, record = asyncio.Event(), asyncio.Event(), Record()
-    source = (await bench.prepared(bench.long)).run(0)
+    source = (await bench.prepared()).run(0)
     reading = bench.task(read(source, record, gate=_once(record, standing, go)))
     try:
-        await bench.within(standing.wait(), "the first event of a stream")
+        await bench.reached(standing, reading)
         other = await bench.answer()
     except Breach as breach:
         raise Breach(f"while another stream was not read, {breach.seen}", WAITING) from None

@@ -39,6 +39,7 @@ DEFECTS: list[tuple[Make, str, str]] = [
     (broken.TurnsCancellationIntoAnError, "cancelling", "RuntimeError: interrupted instead"),
     (broken.SpeaksWhenClosed, "closing", "async generator ignored GeneratorExit"),
     (broken.KeepsItsSlot, "cancelling closing", "status() still shows running: 1"),
+    (broken.EndsInItsOwnTime, "cancelling closing", "answers later status() still shows running"),
     (broken.LeavesItsWorker, "cancelling closing", "the task sleep at "),
     (broken.BeginsWhenPrepared, "preparing closing", "status() still shows running: 32"),
     (broken.SharesItsIterator, "choices concurrency", "stream 1 of 4: "),
@@ -71,7 +72,7 @@ DEFECTS: list[tuple[Make, str, str]] = [
     (natives.NeverEnds, "natives", "asked for a stream, forward() gave none"),
     (natives.AlwaysStreams, "natives", "instead of 200 with application/json"),
     (natives.AnswersWithErrors, "natives", 'answered 404 with application/json ({"error": '),
-    (natives.GoesOnWhenClosed, "natives", "closing a native stream unread: status() still"),
+    (natives.GoesOnWhenClosed, "natives", "closing a native stream unread: 5 answers later"),
     (natives.FallsOver, "natives", "forward() raised KeyError: '/v1/chat/completions'"),
 ]
 
