@@ -18,7 +18,7 @@ KEY = "it's a k3y"
 DISTRIBUTION = """\
 version: 1
 name: connected
-apis: [messages, responses, chat]
+apis: [messages, responses, chat, ollama]
 server: {{api_keys: ["${{env.MY_KEY}}"]}}
 providers:
   script: {{type: scripted, config: {{script: "{script}"}}}}
@@ -111,7 +111,7 @@ def test_codex_answers_with_the_printed_profile(codex: Path, at: list[str], tmp_
     assert said.strip() == ANSWER
 
 
-@pytest.mark.parametrize("client", ["openai", "anthropic"])
+@pytest.mark.parametrize("client", ["openai", "anthropic", "ollama"])
 def test_the_printed_snippet_of_an_sdk_runs(client: str, at: list[str], tmp_path: Path) -> None:
     assert shell(connect(client, at), tmp_path / "home").strip() == ANSWER
 
@@ -128,5 +128,6 @@ def test_the_printed_curl_commands_get_an_answer_each(at: list[str], tmp_path: P
         answers.append(document)
         said = said[end:].lstrip()
     kinds = [answer.get("type") or answer.get("object") for answer in answers]
-    assert kinds == ["message", "response", "chat.completion"]
+    assert kinds == ["message", "response", "chat.completion", None]
+    assert answers[-1]["done"] is True  # Ollama's, which does not say what it is
     assert all(ANSWER in json.dumps(answer) for answer in answers)
