@@ -4,46 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from ..local.sampling import Defaults
+from ..local.config import CONTEXT, LocalConfig
 from .batching import Shape
 from .gguf import Header
 
 BUILTIN = {"builtin:tiny": Path(__file__).parent / "models" / "tiny-q8_0.gguf"}
 
-CONTEXT = 32_768  # tokens of a slot, unless the configuration says otherwise
 SMALL = 32 << 20  # bytes of a file up to which one thread computes a step; see `workers`
 MEMORY = 1 << 30  # bytes of key-value cache up to which every slot has its own share
 
 
-class Sampling(BaseModel):
-    """What holds where a client says nothing."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    temperature: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None = None
-    """How freely a token is chosen; 0 always takes the likeliest. By default 0.8, and 0
-    for the model that ships."""
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Only the likeliest tokens that together have this share; by default 0.95."""
-    top_k: Annotated[int, Field(ge=0, lt=2**31)] | None = None
-    """Only so many of the likeliest tokens; 0 takes all. By default 40."""
-    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Only tokens with this share of the likeliest one's probability; by default 0.05."""
-
-
-class Config(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Config(LocalConfig):
     model: str = Field(description="`builtin:tiny`, or the path of a GGUF file", min_length=1)
-    id: str | None = Field(None, description="the model's name; by default the file's")
-    context: int | None = Field(
-        None, ge=16, le=2**24, description="tokens that one conversation may have"
-    )
-    slots: int = Field(8, ge=1, le=64, description="conversations that run at the same time")
     batch: int = Field(512, ge=64, le=8192, description="tokens decoded in one step, at most")
     prefill_chunk: int = Field(256, ge=1, le=8192, description="of those, tokens of prompts")
     threads: int | None = Field(
@@ -53,14 +28,10 @@ class Config(BaseModel):
     kv_unified: bool | None = Field(
         None, description="one memory shared by the slots, instead of a fixed share for each"
     )
-    max_queue: int | None = Field(
-        None, ge=0, description="requests that may wait; by default twice the slots"
-    )
-    default_max_tokens: int | None = Field(
-        None, ge=1, description="for requests that set no limit; by default the context's"
-    )
-    chat_template: str | None = Field(None, description="instead of the model's own (Jinja text)")
-    sampling: Sampling = Sampling()
+
+    @property
+    def builtin(self) -> bool:
+        return self.model in BUILTIN
 
     @property
     def path(self) -> Path:
@@ -70,17 +41,7 @@ class Config(BaseModel):
     def name(self) -> str:
         if self.id is not None:
             return self.id
-        return self.model.partition(":")[2] if self.model in BUILTIN else self.path.stem
-
-    @property
-    def queue(self) -> int:
-        return 2 * self.slots if self.max_queue is None else self.max_queue
-
-    @property
-    def defaults(self) -> Defaults:
-        """Greedy for the builtin model, which is small; the usual values for all others."""
-        given = self.sampling.model_dump(exclude_none=True)
-        return Defaults(**({"temperature": 0.0} | given if self.model in BUILTIN else given))
+        return self.model.partition(":")[2] if self.builtin else self.path.stem
 
     @property
     def workers(self) -> int:

@@ -1,193 +1,42 @@
-"""The provider: a GGUF model in this process, served to any number of conversations at once."""
+"""The provider: a GGUF model in this process."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from collections.abc import Sequence
+from typing import ClassVar
 
-from ...core.canon import ir
-from ...core.canon.errors import ConfigError, ContextOverflow, InvalidRequest, Overloaded
-from ...core.contract.provider import ConfigModel, Model, Prepared, Provider, TokenCount
-from ..local.answer import Answer
-from ..local.generation import generation
-from ..local.job import Job
-from ..local.messages import Plan, plan
-from ..local.parser import CALL, THINK, Parser
-from ..local.sampling import Sampler, check, sampler
-from ..local.worker import Worker
+from ...core.canon.errors import ConfigError
+from ...core.contract.provider import ConfigModel
+from ..local.provider import Local
 from . import native
 from .batching import Batcher
 from .config import Config as Settings
 from .gguf import BadGGUF, Header, read_header
 
-if TYPE_CHECKING:
-    from ..local.template import ChatTemplate
 
-T = TypeVar("T")
-NEVER = float("-inf")  # the bias of a token that must not come
-
-
-@dataclass(frozen=True, slots=True)
-class _Encoded:
-    """A request as the engine takes it."""
-
-    plan: Plan
-    tokens: list[int]
-    thinking: bool
-
-
-class LlamaCpp(Provider):
+class LlamaCpp(Local):
     type: ClassVar[str] = "llamacpp"
     Config: ClassVar[ConfigModel] = Settings
+    features: ClassVar[frozenset[str]] = frozenset(
+        {"streaming", "logprobs", "seed", "prefix_cache"}
+    )
     config: Settings
-
-    def __init__(self, name: str, config: Settings) -> None:
-        super().__init__(name, config)
-        self._pool: ThreadPoolExecutor | None = None
-        self._worker: Worker | None = None
-        self._batcher: Batcher
-        self._template: ChatTemplate
 
     @classmethod
     def probe(cls) -> Sequence[str]:
         return ["polystack.providers.llamacpp.doctor"]
 
-    # Life ----------------------------------------------------------------------------------------
-
-    async def start(self) -> None:
-        header = await asyncio.to_thread(header_of, self.config)
+    async def engine(self) -> Batcher:
         config = self.config
-        self._batcher = Batcher(
-            lambda lib: native.Model(lib, config.path, config.gpu_layers), config.shape(header)
+        self._header = await asyncio.to_thread(header_of, config)
+        return Batcher(
+            lambda lib: native.Model(lib, config.path, config.gpu_layers),
+            config.shape(self._header),
         )
-        worker = Worker(self.name, self._batcher, config.slots + config.queue)
-        await worker.start()
-        self._worker = worker
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix=f"prompts {self.name}")
-        try:
-            self._template = await self._aside(lambda: _template(config, header, self._batcher))
-        except BaseException:
-            await self.stop()
-            raise
 
-    async def stop(self) -> None:
-        pool, self._pool = self._pool, None
-        worker, self._worker = self._worker, None
-        if pool is not None:
-            # Tokenizers use the model: they have to be through before it goes.
-            await asyncio.to_thread(pool.shutdown)
-        if worker is not None:
-            await worker.stop()
-
-    async def _aside(self, work: Callable[[], T]) -> T:
-        """Run what takes a while on another thread than the loop's or the engine's."""
-        self._running()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-
-    def _running(self) -> Worker:
-        if self._worker is None:
-            raise Overloaded(f"{self.name} is not running", retry_after=5)
-        return self._worker
-
-    def status(self) -> Mapping[str, int]:
-        worker = self._worker
-        if worker is None:
-            return {}
-        slots = self.config.slots
-        return {"slots": slots, "running": worker.running, "waiting": worker.queued}
-
-    async def models(self) -> Sequence[Model]:
-        self._running()
-        context = self._batcher.context
-        features = {"streaming", "logprobs", "seed", "prefix_cache"}
-        features |= {"tools"} if self._template.hermes else set()
-        features |= {"reasoning"} if THINK in self._batcher.vocabulary.marks else set()
-        return [
-            Model(
-                self.config.name,
-                context_window=context,
-                max_output=min(self.config.default_max_tokens or context, context),
-                features=frozenset(features),
-            )
-        ]
-
-    # Calls ---------------------------------------------------------------------------------------
-
-    async def prepare(self, request: ir.Request) -> Prepared:
-        self._running()
-        check(request.sampling, self._batcher.vocabulary.size)
-        encoded = await self._aside(lambda: self._encode(request))
-        size, limit = len(encoded.tokens), self._batcher.context
-        if size > limit - 1:
-            raise ContextOverflow(size, limit - 1)  # the answer needs a token at least
-        if not size:
-            raise InvalidRequest("the conversation is empty: there is nothing to answer")
-        return Prepared(lambda choice: self._run(request, encoded, choice), encoded.plan.losses)
-
-    async def count_tokens(self, request: ir.Request) -> TokenCount:
-        encoded = await self._aside(lambda: self._encode(request))
-        return TokenCount(len(encoded.tokens))
-
-    def _encode(self, request: ir.Request) -> _Encoded:
-        try:
-            mapped = plan(request, self._template)
-            prompt = self._template.render(mapped.messages, mapped.tools, mapped.kwargs)
-        except RecursionError:
-            raise InvalidRequest("the request is nested too deeply") from None
-        text, thinking = prompt.text, prompt.thinking
-        begun = mapped.continued + mapped.forced
-        if begun and thinking:
-            text, thinking = text + "\n</think>\n\n", False
-        text += begun
-        vocabulary = self._batcher.vocabulary
-        beginning = vocabulary.special_texts["bos_token"]
-        tokens = vocabulary.tokenize(text, not (beginning and text.startswith(beginning)))
-        return _Encoded(mapped, tokens, thinking)
-
-    def _run(self, request: ir.Request, encoded: _Encoded, choice: int) -> AsyncIterator[ir.Event]:
-        parser = Parser(
-            _call_id,
-            encoded.plan.offered,
-            thinking=encoded.thinking,
-            parallel=request.tool_choice.parallel is not False,
-            stop=request.sampling.stop,
-        )
-        job = Job(encoded.tokens, self._limit(request), self._sampler(request, encoded, choice))
-        started = ir.Started(secrets.token_hex(12), request.model or self.config.name)
-        events = generation(self._running(), job, Answer(parser, encoded.plan.forced), started)
-        return _warming(events) if request.sampling.max_tokens == 0 else events
-
-    def _limit(self, request: ir.Request) -> int:
-        asked = request.sampling.max_tokens
-        if asked is None:
-            asked = self.config.default_max_tokens or self._batcher.context
-        return max(1, asked)  # the engine reads a prompt only to say something after it
-
-    def _sampler(self, request: ir.Request, encoded: _Encoded, choice: int) -> Sampler:
-        vocabulary = self._batcher.vocabulary
-        made = sampler(request.sampling, self.config.defaults, choice, vocabulary.size)
-        trigger = vocabulary.marks.get(CALL)
-        if trigger is not None and not encoded.plan.offered:
-            made.logit_bias.setdefault(trigger, NEVER)  # a call that nobody could run
-        return made
-
-
-async def _warming(events: AsyncIterator[ir.Event]) -> AsyncIterator[ir.Event]:
-    """A request for no tokens at all: its prompt is read for the next one's sake."""
-    async with aclosing(cast("AsyncGenerator[ir.Event]", events)) as running:
-        async for event in running:
-            match event:
-                case ir.Started() | ir.Failed():
-                    yield event
-                case ir.Finished(usage=ir.Usage() as usage):
-                    yield ir.Finished(ir.Stop("length"), replace(usage, output=0, reasoning=0))
-                case _:
-                    pass
+    def template(self) -> str | None:
+        return self._header.chat_template
 
 
 def header_of(config: Settings) -> Header:
@@ -203,23 +52,3 @@ def header_of(config: Settings) -> Header:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except BadGGUF as error:
         raise ConfigError(f"{path}: {error}; download or convert the model again") from None
-
-
-def _template(config: Settings, header: Header, batcher: Batcher) -> ChatTemplate:
-    from jinja2 import TemplateError
-
-    from ..local.template import ChatTemplate
-
-    source = config.chat_template or header.chat_template
-    if source is None:
-        raise ConfigError(
-            f"{config.path}: the model has no chat template; give one as `chat_template`"
-        )
-    try:
-        return ChatTemplate(source, batcher.vocabulary.special_texts)
-    except TemplateError as error:
-        raise ConfigError(f"{config.path}: its chat template cannot be read: {error}") from None
-
-
-def _call_id() -> str:
-    return f"call_{secrets.token_hex(12)}"

@@ -264,7 +264,7 @@ async def test_logprobs_come_with_their_tokens() -> None:
 async def test_a_bias_forbids_a_token() -> None:
     async with engine() as provider:
         plain = await text(provider, ask(HELLO))
-        hello = provider._batcher.vocabulary.tokenize("Hello", False)[0]
+        hello = provider._engine.vocabulary.tokenize("Hello", False)[0]
         forbidden = ir.Sampling(logit_bias={hello: -100.0}, max_tokens=10)
         assert await text(provider, ask(HELLO, sampling=forbidden)) != plain
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from polystack.providers.llamacpp.config import CONTEXT, MEMORY, Config
+from polystack.providers.llamacpp.config import MEMORY, Config
 from polystack.providers.llamacpp.gguf import Header
+from polystack.providers.local.config import CONTEXT
 
 
 def header(context: int, layers: int) -> Header:

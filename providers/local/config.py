@@ -1,0 +1,67 @@
+"""What a distribution may say about any model in this process."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .sampling import Defaults
+
+CONTEXT = 32_768  # tokens of a conversation, unless the configuration says otherwise
+
+
+class Sampling(BaseModel):
+    """What holds where a client says nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    temperature: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None = None
+    """How freely a token is chosen; 0 always takes the likeliest. By default 0.8, and 0
+    for the model that ships."""
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Only the likeliest tokens that together have this share; by default 0.95."""
+    top_k: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    """Only so many of the likeliest tokens; 0 takes all. By default 40."""
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Only tokens with this share of the likeliest one's probability; by default 0.05."""
+
+
+class LocalConfig(BaseModel):
+    """The part that every engine has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(min_length=1)
+    id: str | None = Field(None, description="the model's name; by default the file's")
+    context: int | None = Field(
+        None, ge=16, le=2**24, description="tokens that one conversation may have"
+    )
+    slots: int = Field(8, ge=1, le=64, description="conversations that run at the same time")
+    max_queue: int | None = Field(
+        None, ge=0, description="requests that may wait; by default twice the slots"
+    )
+    default_max_tokens: int | None = Field(
+        None, ge=1, description="for requests that set no limit; by default the context's"
+    )
+    chat_template: str | None = Field(None, description="instead of the model's own (Jinja text)")
+    sampling: Sampling = Sampling()
+
+    @property
+    def builtin(self) -> bool:
+        """Whether it is the model that ships."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def queue(self) -> int:
+        return 2 * self.slots if self.max_queue is None else self.max_queue
+
+    @property
+    def defaults(self) -> Defaults:
+        """Greedy for the builtin model, which is small; the usual values for all others."""
+        given = self.sampling.model_dump(exclude_none=True)
+        return Defaults(**({"temperature": 0.0} | given if self.builtin else given))
