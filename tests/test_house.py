@@ -26,6 +26,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "providers": (),
     "providers.local": ("core.canon", "core.contract"),
     "providers.llamacpp": ("core.canon", "core.contract", "providers.local"),
+    "providers.mlx": ("core.canon", "core.contract", "providers.local"),
     "providers.scripted": ("core.canon", "core.contract"),
     "providers.remote": (
         "core.canon",

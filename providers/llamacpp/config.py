@@ -7,11 +7,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from ..local.config import CONTEXT, LocalConfig
+from ..local.config import BUILTIN, CONTEXT, LocalConfig
 from .batching import Shape
 from .gguf import Header
-
-BUILTIN = {"builtin:tiny": Path(__file__).parent / "models" / "tiny-q8_0.gguf"}
 
 SMALL = 32 << 20  # bytes of a file up to which one thread computes a step; see `workers`
 MEMORY = 1 << 30  # bytes of key-value cache up to which every slot has its own share

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ...core.canon.errors import ConfigError
-from .config import BUILTIN
+from ..local.config import BUILTIN
 from .native import REMEDY, Context, Model, Span, Vocabulary, library
 
 TOKENS = 64

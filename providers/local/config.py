@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from .sampling import Defaults
 
+BUILTIN = {"builtin:tiny": Path(__file__).parent / "models" / "tiny-q8_0.gguf"}
 CONTEXT = 32_768  # tokens of a conversation, unless the configuration says otherwise
 
 

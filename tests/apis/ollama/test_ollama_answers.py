@@ -130,8 +130,8 @@ def test_a_sign_of_life_is_a_line_that_says_nothing() -> None:
 
 def test_a_failure_is_a_line_with_an_error_and_the_end() -> None:
     encoder = API.encoder(CHAT, context())
-    started: list[ir.Event] = [ir.Started("1", "m"), ir.PartStarted(0, ir.Text("")), ir.Delta(0, "half")]
-    stream = b"".join(encoder.feed(event) for event in started)
+    begun: list[ir.Event] = [ir.Started("1", "m"), ir.PartStarted(0, ir.Text(""))]
+    stream = b"".join(encoder.feed(event) for event in [*begun, ir.Delta(0, "half")])
     stream += encoder.feed(ir.Failed(Overloaded("the queue is full")))
     assert lines(stream)[-1] == {"error": "the queue is full"}
     assert encoder.feed(ir.PartEnded(0)) == b""

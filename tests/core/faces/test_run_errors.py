@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from serving import STACK
 
-MODEL = Path(__file__).parents[3] / "providers/llamacpp/models/tiny-q8_0.gguf"
+MODEL = Path(__file__).parents[3] / "providers/local/models/tiny-q8_0.gguf"
 HEAD = "version: 1\nname: x\napis: [chat]\n"
 
 

@@ -65,6 +65,11 @@ def test_scripted_with_pauses(provider_check: ProviderCheck) -> None:
 
 
 @pytest.mark.engine
+def test_mlx(provider_check: ProviderCheck) -> None:
+    provider_check(provider("mlx", {"model": "builtin:tiny", "context": 2048}))
+
+
+@pytest.mark.engine
 def test_llamacpp(provider_check: ProviderCheck) -> None:
     provider_check(provider("llamacpp", {"model": "builtin:tiny", "context": 2048}))
 

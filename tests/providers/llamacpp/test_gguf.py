@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from polystack.core.canon.errors import ConfigError
-from polystack.providers.llamacpp.config import BUILTIN, Config
+from polystack.providers.llamacpp.config import Config
 from polystack.providers.llamacpp.gguf import BadGGUF, Header, read_header
 from polystack.providers.llamacpp.provider import header_of
+from polystack.providers.local.config import BUILTIN
 
 TINY = BUILTIN["builtin:tiny"]
 

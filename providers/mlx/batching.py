@@ -1,0 +1,165 @@
+"""Continuous batching by mlx-lm's `BatchGenerator`: the one place that knows that moving API.
+
+A generation that ended leaves its memory behind, so that the next turn of its conversation need
+not read what was said before.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..local.job import Ended, Job, Output, Token
+from .choosing import chooser, logprob, processors
+from .config import Config
+from .loading import Loaded, load
+from .vocabulary import Vocabulary
+
+SIMILAR = 4  # tokens that a memory must save before it is worth taking
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a model remembers of these tokens."""
+
+    tokens: list[int]
+    cache: Any
+
+
+class Batcher:
+    """The engine of one model, for a `Worker`."""
+
+    vocabulary: Vocabulary
+    context: int
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._generator: Any = None
+        self._jobs: dict[int, Job] = {}
+        self._memories: OrderedDict[int, Memory] = OrderedDict()  # the oldest first
+
+    def load(self) -> None:
+        import mlx.core as mx
+        from mlx_lm.generate import BatchGenerator
+
+        self.loaded: Loaded = load(self._config)
+        self.vocabulary, self.context = self.loaded.vocabulary, self.loaded.context
+        slots = self._config.slots
+        self._generator = BatchGenerator(
+            self.loaded.model,
+            completion_batch_size=slots,
+            prefill_batch_size=slots,
+            prefill_step_size=self._config.prefill_chunk,
+            stream=mx.default_stream(mx.default_device()),
+        )
+
+    def close(self) -> None:
+        self._jobs.clear()
+        self._memories.clear()
+        if self._generator is not None:
+            self._generator.close()
+            self._generator = None
+
+    def admit(self, job: Job) -> int | None:
+        if len(self._jobs) >= self._config.slots:
+            return None
+        memory = self._remembered(job.tokens)
+        known = len(memory.tokens) if memory is not None else 0
+        (uid,) = self._generator.insert(
+            [job.tokens[known:]],
+            [max(1, min(job.limit, self.context) - len(job.tokens))],
+            caches=None if memory is None else [memory.cache],
+            all_tokens=None if memory is None else [list(memory.tokens)],
+            samplers=[chooser(job.sampler)],
+            logits_processors=[processors(job.sampler, self.vocabulary.size)],
+        )
+        job.state = uid
+        self._jobs[uid] = job
+        return known
+
+    def step(self) -> Iterable[tuple[Job, Output]]:
+        _, responses = self._generator.next()
+        outputs: list[tuple[Job, Output]] = []
+        for response in responses:
+            job = self._jobs[response.uid]
+            outputs += [(job, output) for output in self._read(job, response)]
+        return outputs
+
+    def preempted(self) -> list[Job]:
+        return []  # memory grows as it is needed
+
+    def drop(self, job: Job) -> None:
+        if job.state is None or self._jobs.pop(job.state, None) is None:
+            return
+        uid, job.state = job.state, None
+        for cache, tokens in self._generator.remove([uid], return_prompt_caches=True).values():
+            self._remember(tokens, cache)
+
+    # What a step brought -------------------------------------------------------------------------
+
+    def _read(self, job: Job, response: Any) -> list[Output]:
+        token = int(response.token)
+        ended = self.vocabulary.ends(token)
+        wanted = job.sampler.logprobs
+        told = None
+        if wanted is not None and not ended:
+            told = logprob(response.logprobs, token, wanted, self.vocabulary)
+        job.tokens.append(token)
+        outputs: list[Output] = [Token(b"" if ended else self.vocabulary.piece(token), told)]
+        if response.finish_reason is not None:  # the generator has let go of it already
+            self._jobs.pop(response.uid, None)
+            job.state = None
+            self._remember(response.all_tokens, response.prompt_cache)
+            outputs.append(Ended("end" if ended else "length"))
+        elif ended:
+            self.drop(job)
+            outputs.append(Ended("end"))
+        return outputs
+
+    # Memories ------------------------------------------------------------------------------------
+
+    def _remember(self, tokens: Sequence[int], cache: Any) -> None:
+        if not tokens or not self._config.cached_prompts:
+            return
+        self._memories[id(cache)] = Memory(list(tokens), cache)
+        while len(self._memories) > self._config.cached_prompts:
+            self._memories.popitem(last=False)
+
+    def _remembered(self, tokens: Sequence[int]) -> Memory | None:
+        """The memory that saves most, cut to what it has in common with a prompt, and taken out.
+
+        The last token is read anew in any case: what follows it is wanted.
+        """
+        saved = {
+            key: common_prefix(memory.tokens, tokens[:-1]) for key, memory in self._memories.items()
+        }
+        best = max(saved, key=lambda key: saved[key], default=None)
+        if best is None or saved[best] < SIMILAR:
+            return None
+        return _cut(self._memories.pop(best), saved[best])
+
+
+def _cut(memory: Memory, size: int) -> Memory | None:
+    """A memory without what came after `size` tokens; some kinds cannot forget."""
+    from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
+
+    extra = len(memory.tokens) - size
+    if extra:
+        if not can_trim_prompt_cache(memory.cache):
+            return None
+        trim_prompt_cache(memory.cache, extra)
+    return Memory(memory.tokens[:size], memory.cache)
+
+
+def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+    """The length of the longest common prefix, by halving: slices compare at C speed."""
+    low, high = 0, min(len(left), len(right))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[low:middle] == right[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -1,0 +1,111 @@
+"""How the next token of one generation is chosen, as mlx-lm wants it said.
+
+Each generation has random numbers of its own, drawn once for each of its tokens, so that a seed
+gives the same answer whatever else is in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...core.canon.ir import TokenLogprob
+from ..local.sampling import Sampler
+from .vocabulary import Vocabulary
+
+Array = Any  # an mlx.core.array
+Choose = Callable[[Array], Array]
+Processor = Callable[[Array, Array], Array]
+
+
+def greedy(logprobs: Array) -> Array:
+    """One function for all who are greedy: mlx-lm then chooses for them together."""
+    import mlx.core as mx
+
+    return mx.argmax(logprobs, axis=-1)
+
+
+def chooser(sampler: Sampler) -> Choose:
+    if sampler.temperature == 0:
+        return greedy
+    import mlx.core as mx
+    from mlx_lm.sample_utils import apply_min_p, apply_top_k, apply_top_p
+
+    keys = [mx.random.key(sampler.seed)]
+
+    def choose(logprobs: Array) -> Array:
+        if 0 < sampler.top_k < logprobs.shape[-1]:
+            logprobs = apply_top_k(logprobs, sampler.top_k)
+        if 0 < sampler.top_p < 1:
+            logprobs = apply_top_p(logprobs, sampler.top_p)
+        if sampler.min_p > 0:
+            logprobs = apply_min_p(logprobs, sampler.min_p)
+        keys[0], key = mx.random.split(keys[0])
+        return mx.random.categorical(logprobs / sampler.temperature, key=key)
+
+    return choose
+
+
+def processors(sampler: Sampler, size: int) -> list[Processor]:
+    """What is done to a row of logits first; `size` is the number of tokens there are."""
+    found: list[Processor] = []
+    if sampler.logit_bias:
+        found.append(_biased(sampler.logit_bias, size))
+    if sampler.presence_penalty or sampler.frequency_penalty:
+        found.append(_penalised(sampler))
+    return found
+
+
+def _biased(bias: dict[int, float], size: int) -> Processor:
+    import mlx.core as mx
+
+    added = [0.0] * size
+    for token, value in bias.items():
+        added[token] = value
+    row = mx.array(added)
+
+    def process(tokens: Array, logits: Array) -> Array:
+        # A model may have more rows than its tokenizer has words.
+        return mx.concatenate([logits[:, :size] + row, logits[:, size:]], axis=-1)
+
+    return process
+
+
+def _penalised(sampler: Sampler) -> Processor:
+    """Of what was generated, not of the prompt; the first call is about the prompt's last token."""
+    import mlx.core as mx
+
+    counts: dict[int, int] = {}
+    calls = 0
+
+    def process(tokens: Array, logits: Array) -> Array:
+        nonlocal calls
+        if calls:
+            last = int(tokens[-1].item())
+            counts[last] = counts.get(last, 0) + 1
+        calls += 1
+        if not counts:
+            return logits
+        at = mx.array(list(counts))
+        paid = [sampler.presence_penalty + sampler.frequency_penalty * n for n in counts.values()]
+        logits[:, at] = logits[:, at] - mx.array(paid)
+        return logits
+
+    return process
+
+
+def logprob(logprobs: Array, token: int, alternatives: int, vocabulary: Vocabulary) -> TokenLogprob:
+    """What a token's probability was, and those of the likeliest; of one row."""
+    import mlx.core as mx
+
+    found: tuple[TokenLogprob, ...] = ()
+    if alternatives:
+        best: Any = mx.argsort(-logprobs)[:alternatives].tolist()
+        found = tuple(_one(logprobs, other, vocabulary) for other in best)
+    one = _one(logprobs, token, vocabulary)
+    return TokenLogprob(one.token, one.logprob, one.data, found)
+
+
+def _one(logprobs: Array, token: int, vocabulary: Vocabulary) -> TokenLogprob:
+    data = vocabulary.piece(token)
+    return TokenLogprob(data.decode("utf-8", "replace"), float(logprobs[token].item()), data)

@@ -1,0 +1,35 @@
+"""What a distribution may say about an MLX model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from ..local.config import BUILTIN, LocalConfig
+
+
+class Config(LocalConfig):
+    model: str = Field(
+        description="`builtin:tiny`, or the path of a folder with an MLX model", min_length=1
+    )
+    prefill_chunk: int = Field(
+        512, ge=16, le=16_384, description="tokens of a prompt that are read in one step"
+    )
+    cached_prompts: int = Field(
+        8, ge=0, le=1024, description="ended conversations whose memory is kept for their next turn"
+    )
+
+    @property
+    def path(self) -> Path:
+        return Path(self.model).expanduser()
+
+    @property
+    def builtin(self) -> bool:
+        return self.model in BUILTIN
+
+    @property
+    def name(self) -> str:
+        if self.id is not None:
+            return self.id
+        return self.model.partition(":")[2] if self.builtin else self.path.resolve().name

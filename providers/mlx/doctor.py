@@ -1,0 +1,48 @@
+"""Does MLX work here? `python -m polystack.providers.mlx.doctor`
+
+Prints one line of JSON and exits with 0 or 1; it generates a few tokens with the model that ships.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+from .config import Config
+from .loading import REMEDY, load
+
+
+def check() -> dict[str, Any]:
+    import mlx.core as mx
+    from mlx_lm.generate import BatchGenerator
+
+    loaded = load(Config(model="builtin:tiny"))
+    generator = BatchGenerator(loaded.model, stream=mx.default_stream(mx.default_device()))
+    generator.insert([loaded.vocabulary.tokenize("one two three")], [4])
+    tokens = 0
+    while tokens < 4:
+        tokens += len(generator.next()[1])
+    generator.close()
+    device = str(mx.default_device().type).rpartition(".")[2]
+    return {"ok": True, "mlx": version("mlx"), "mlx_lm": version("mlx-lm"), "device": device}
+
+
+def main() -> int:
+    if find_spec("mlx_lm") is None:
+        what = "the engine is not installed"
+        report = {"ok": False, "missing": True, "error": what, "remedy": REMEDY}
+    else:
+        try:
+            report = check()
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            report = {"ok": False, "error": said, "remedy": REMEDY}
+    print(json.dumps(report))
+    return 0 if report["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""The provider: an MLX model in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ...core.contract.provider import ConfigModel
+from ..local.provider import Local
+from .batching import Batcher
+from .config import Config as Settings
+from .loading import check
+
+
+class Mlx(Local):
+    type: ClassVar[str] = "mlx"
+    Config: ClassVar[ConfigModel] = Settings
+    features: ClassVar[frozenset[str]] = frozenset(
+        {"streaming", "logprobs", "seed", "prefix_cache"}
+    )
+    config: Settings
+
+    @classmethod
+    def probe(cls) -> Sequence[str]:
+        return ["polystack.providers.mlx.doctor"]
+
+    async def engine(self) -> Batcher:
+        await asyncio.to_thread(check, self.config)
+        self._batcher = Batcher(self.config)
+        return self._batcher
+
+    def template(self) -> str | None:
+        return self._batcher.loaded.template
