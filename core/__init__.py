@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from .canon.collect import collect, play
     from .canon.errors import ConfigError, StackError
     from .contract.api import Api, Context, Encoder, Operation, Rendered
+    from .contract.client import Address, Client, Recipe
     from .contract.hookspecs import hookimpl
     from .contract.losses import Ledger, Loss
     from .contract.provider import Model, Prepared, Provider, TokenCount
+    from .contract.store import Store
     from .faces.library import Stack
     from .runtime.distribution import Distribution, ModelEntry, ProviderEntry
 
@@ -30,6 +32,10 @@ __all__ = [
     "Encoder",
     "Operation",
     "Rendered",
+    "Store",
+    "Client",
+    "Recipe",
+    "Address",
     "Ledger",
     "Loss",
     "hookimpl",
@@ -55,6 +61,10 @@ _HOMES = {
     "Encoder": "contract.api",
     "Operation": "contract.api",
     "Rendered": "contract.api",
+    "Store": "contract.store",
+    "Client": "contract.client",
+    "Recipe": "contract.client",
+    "Address": "contract.client",
     "Ledger": "contract.losses",
     "Loss": "contract.losses",
     "hookimpl": "contract.hookspecs",

@@ -33,6 +33,7 @@ class Ollama(Api):
         Operation("about", "about", "GET", "/api/version"),
     )
     handles: ClassVar[frozenset[str]] = frozenset({"stream", "keep_alive"})
+    stream_type: ClassVar[str] = Encoder.content_type
 
     def decode(self, document: object, operation: str = "create") -> ir.Request:
         return request.decode(document, operation)

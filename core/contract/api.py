@@ -135,6 +135,8 @@ class Api(ABC):
     """What of a client's headers an upstream of this same protocol is sent: betas, versions."""
     response_headers: ClassVar[tuple[str, ...]] = ()
     """What of such an upstream's headers the client gets; one that ends in `*` is a prefix."""
+    stream_type: ClassVar[str] = "text/event-stream"
+    """The content type of its streams, by which an upstream's is known to be one."""
     opaque: ClassVar[Literal["signature", "sealed"] | None] = None
     """The field of a `Reasoning` with text that its clients echo unread: where a seal goes."""
 

@@ -56,7 +56,7 @@ async def forward(
         kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
         if reply.status >= 300 or not native.stream:
             return await _whole(api, reply, kind)
-        if kind != "text/event-stream":
+        if kind != api.stream_type:
             fault = api.fault(_document(await _read(reply))) if "json" in kind else None
             raise fault or UpstreamError(
                 f"the upstream answered with {kind or 'no content type'} instead of a stream"
@@ -72,7 +72,7 @@ async def forward(
 async def _whole(api: Api, reply: NativeReply, kind: str) -> Reply:
     body = await _read(reply)
     if reply.status < 300:
-        if kind == "text/event-stream":
+        if kind == api.stream_type:
             raise UpstreamError("the upstream answered with a stream, though none was asked for")
         if fault := api.fault(_document(body)):
             raise fault

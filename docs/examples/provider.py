@@ -17,9 +17,10 @@ class Parrot(Provider):
         return [Model("parrot", context_window=1000)]
 
     async def generate(self, request: ir.Request) -> AsyncIterator[ir.Event]:
+        said = ir.text_of(request.turns[-1].parts) if request.turns else "nobody"
         yield ir.Started("parrot-1", "parrot")
         yield ir.PartStarted(0, ir.Text(""))
-        yield ir.Delta(0, f"{self.config.word}, {ir.text_of(request.turns[-1].parts)}!")
+        yield ir.Delta(0, f"{self.config.word}, {said}!")
         yield ir.PartEnded(0)
         yield ir.Finished(ir.Stop("end"))
 

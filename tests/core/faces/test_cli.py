@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,20 +67,13 @@ def test_help_names_the_commands(stack: Stack) -> None:
         assert f"\n  {command} " in done.stdout
 
 
-def test_help_takes_less_than_400_ms(stack: Stack) -> None:
-    def once() -> float:
-        started = time.monotonic()
-        stack("--help")
-        return time.monotonic() - started
-
-    assert min(once() for _ in range(3)) < 0.4
-
-
 def test_help_imports_little(stack: Stack) -> None:
     done = stack("--help", PYTHONPROFILEIMPORTTIME="1")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "polystack.core.faces.cli.app" in imported
-    assert not imported & {"rich", "pydantic", "ruamel.yaml", "pluggy", *ENGINES}
+    assert not imported & {"rich", "pydantic", "ruamel.yaml", "pluggy", "asyncio", *ENGINES}
+    assert not [name for name in imported if name.startswith(("starlette", "uvicorn", "orjson"))]
+    assert len(imported) < 300  # with those of the interpreter itself
 
 
 @pytest.mark.parametrize("args", [["lst"], ["list"], ["list", "cats"], ["run"], ["run", "--port"]])
