@@ -42,7 +42,7 @@ def connected(url: str) -> Iterator[ollama.Client]:
     try:
         yield client
     finally:
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ async def test_the_asynchronous_client(scripted: str) -> None:
     assert whole.message.content == "Hello é😀"
     stream = await client.chat(model="scripted", messages=messages, stream=True)
     assert "".join([piece.message.content or "" async for piece in stream]) == "Hello é😀"
-    await client.close()
+    await client.close()  # type: ignore[no-untyped-call]
 
 
 def test_a_prompt_is_generated_from(client: ollama.Client) -> None:
