@@ -24,6 +24,7 @@ REMEDY = (
     'install it with: pip install "polystack[llamacpp]" (it is built on your machine; the README '
     "has the flags that are safe on every processor)"
 )
+SPECIAL = 1 << 0 | 1 << 3 | 1 << 4  # llama.cpp's attributes unknown, control, user-defined
 PENALTY_WINDOW = 1024  # tokens that presence and frequency look back on
 
 _errors: deque[str] = deque(maxlen=4)  # the engine's last words
@@ -109,6 +110,12 @@ class Vocabulary:
         if count < 0:
             raise RuntimeError("the tokenizer needs more room than the text has bytes")
         return list(tokens[:count])
+
+    def specials(self) -> list[str]:
+        """The texts that are read as one token each, whatever they stand in."""
+        attribute = self._lib.llama_vocab_get_attr
+        found = (t for t in range(self.size) if attribute(self._vocab, t) & SPECIAL)
+        return [self._text(token) for token in found]
 
     def piece(self, token: int) -> bytes:
         piece = self._pieces.get(token)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from ...core.contract.provider import Model, Prepared, Provider, TokenCount
 from .answer import Answer
 from .config import LocalConfig
 from .generation import generation
+from .guarding import Guard, cut
 from .job import Job
 from .messages import Plan, plan
 from .parser import CALL, THINK, Parser
@@ -43,7 +44,7 @@ class _Encoded:
 
 
 class Vocabulary(Protocol):
-    """Text to tokens and back. `marks` are the tokens of the marks that parsers look for."""
+    """Text to tokens. `marks` are the tokens of the marks that parsers look for."""
 
     @property
     def size(self) -> int: ...
@@ -51,6 +52,9 @@ class Vocabulary(Protocol):
     def marks(self) -> Mapping[str, int]: ...
     @property
     def special_texts(self) -> Mapping[str, str]: ...
+    def specials(self) -> Iterable[str]:
+        """The texts that are read as one token each, whatever they stand in."""
+
     def tokenize(self, text: str, beginning: bool = True) -> list[int]: ...
 
 
@@ -76,6 +80,7 @@ class Local(Provider):
         self._worker: Worker | None = None
         self._engine: TextEngine
         self._template: ChatTemplate
+        self._guard: Guard
 
     @abstractmethod
     async def engine(self) -> TextEngine:
@@ -95,6 +100,7 @@ class Local(Provider):
         self._pool = ThreadPoolExecutor(2, thread_name_prefix=f"prompts {self.name}")
         try:
             self._template = await self._aside(self._parsed)
+            self._guard = await self._aside(lambda: Guard(self._engine.vocabulary.specials()))
         except BaseException:
             await self.stop()
             raise
@@ -177,17 +183,21 @@ class Local(Provider):
     def _encode(self, request: ir.Request) -> _Encoded:
         try:
             mapped = plan(request, self._template)
-            prompt = self._template.render(mapped.messages, mapped.tools, mapped.kwargs)
+            messages, tools, seam = self._guard.seamed(mapped.messages, mapped.tools)
+            prompt = self._template.render(messages, tools, mapped.kwargs)
         except RecursionError:
             raise InvalidRequest("the request is nested too deeply") from None
         text, thinking = prompt.text, prompt.thinking
-        begun = mapped.continued + mapped.forced
+        begun = self._guard.spoken(mapped.continued, seam) + mapped.forced
         if begun and thinking:
             text, thinking = text + "\n</think>\n\n", False
         text += begun
         vocabulary = self._engine.vocabulary
         beginning = vocabulary.special_texts["bos_token"]
-        tokens = vocabulary.tokenize(text, not (beginning and text.startswith(beginning)))
+        first, *rest = cut(text, seam)
+        tokens = vocabulary.tokenize(first, not (beginning and text.startswith(beginning)))
+        for piece in rest:
+            tokens += vocabulary.tokenize(piece, False)
         return _Encoded(mapped, tokens, thinking)
 
     def _run(self, request: ir.Request, encoded: _Encoded, choice: int) -> AsyncIterator[ir.Event]:

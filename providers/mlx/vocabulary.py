@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ..local.parser import MARKS
@@ -38,6 +38,9 @@ class Vocabulary:
         safe = text.encode("utf-8", "replace").decode()
         ids: list[int] = self._tokenizer.encode(safe, add_special_tokens=beginning).ids
         return ids
+
+    def specials(self) -> Iterable[str]:
+        return self._added.values()
 
     def piece(self, token: int) -> bytes:
         piece = self._pieces.get(token)
