@@ -15,14 +15,15 @@ equal spellings the client wrote something, and are no field of the wire:
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
-from pydantic import BaseModel
-
 from ...core.canon import ir
-from ...core.canon.errors import InvalidRequest
+from ..extras import Extras
+from ..extras import given as given
+from ..extras import refuse as refuse
 
 NAME = "chat"
+
+_extras = Extras(NAME)
+extra, own, remembered = _extras.extra, _extras.own, _extras.remembered
 
 FINISH: dict[ir.StopReason, str] = {
     "end": "stop",
@@ -52,40 +53,11 @@ REASONS: dict[str, ir.StopReason] = {
 }
 
 
-def refuse(param: str, problem: str) -> NoReturn:
-    raise InvalidRequest(f"{param}: {problem}", param=param)
-
-
-def extra(wire: BaseModel | None, **remembered: object) -> ir.Extra | None:
-    """The fields that the schema does not know, and what is to be remembered; None if nothing."""
-    fields: dict[str, Any] = dict((wire.model_extra if wire else None) or {})
-    fields |= {key: value for key, value in remembered.items() if value is not None}
-    return {NAME: fields} if fields else None
-
-
-def own(node: ir.Node) -> dict[str, Any]:
-    """The node's fields that go back onto this wire."""
-    return {key: value for key, value in _fields(node).items() if not key.startswith("_")}
-
-
-def remembered(node: ir.Node, key: str) -> Any:
-    return _fields(node).get(key)
-
-
 def legacy(request: ir.Request) -> bool:
     """Whether the client offers `functions`, and so waits for a `function_call`."""
     return any(remembered(tool, "_legacy") for tool in request.tools)
 
 
-def given(**fields: object) -> dict[str, Any]:
-    """The fields that have a value."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def call_name(name: str, namespace: str | None) -> str:
     """A namespaced function as this protocol can name it."""
     return name if namespace is None else f"{namespace}__{name}"
-
-
-def _fields(node: ir.Node) -> dict[str, Any]:
-    return dict((node.extra or {}).get(NAME, {}))

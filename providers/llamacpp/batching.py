@@ -16,6 +16,7 @@ from typing import Any
 
 from ...core.canon.errors import StackError
 from ..local.job import Broken, Ended, Job, Output, Token
+from ..local.prefix import common_prefix
 from .native import Chain, Context, Model, Span, Vocabulary, library, logprobs
 
 log = logging.getLogger(__name__)
@@ -246,17 +247,3 @@ class Batcher:
 
 def _missing(slot: Slot, job: Job) -> int:
     return len(job.tokens) - len(slot.tokens)
-
-
-def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    """The length of the longest common prefix, by halving: slices compare at C speed."""
-    low, high = 0, min(len(left), len(right))
-    if left[:high] == right[:high]:
-        return high
-    while low < high:
-        middle = (low + high + 1) // 2
-        if left[low:middle] == right[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -7,14 +7,12 @@ one, and whoever runs it must do so in a process of its own and take a signal fo
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from importlib.util import find_spec
 from typing import Any
 
-from ...core.canon.errors import ConfigError
 from ..local.config import BUILTIN
+from ..local.doctor import tell
 from .native import REMEDY, Context, Model, Span, Vocabulary, library
 
 TOKENS = 64
@@ -43,16 +41,7 @@ def check() -> dict[str, Any]:
 
 
 def main() -> int:
-    if find_spec("llama_cpp") is None:
-        what = "the engine is not installed"
-        report = {"ok": False, "missing": True, "error": what, "remedy": REMEDY}
-    else:
-        try:
-            report = check()
-        except ConfigError as error:
-            report = {"ok": False, "error": error.message}
-    print(json.dumps(report))
-    return 0 if report["ok"] else 1
+    return tell("llama_cpp", REMEDY, check)
 
 
 if __name__ == "__main__":

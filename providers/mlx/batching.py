@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..local.job import Ended, Job, Output, Token
+from ..local.prefix import common_prefix
 from .choosing import chooser, logprob, processors
 from .config import Config
 from .loading import Loaded, load
@@ -151,15 +152,3 @@ def _cut(memory: Memory, size: int) -> Memory | None:
             return None
         trim_prompt_cache(memory.cache, extra)
     return Memory(memory.tokens[:size], memory.cache)
-
-
-def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    """The length of the longest common prefix, by halving: slices compare at C speed."""
-    low, high = 0, min(len(left), len(right))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if left[low:middle] == right[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -5,12 +5,11 @@ Prints one line of JSON and exits with 0 or 1; it generates a few tokens with th
 
 from __future__ import annotations
 
-import json
 import sys
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any
 
+from ..local.doctor import tell
 from .config import Config
 from .loading import REMEDY, load
 
@@ -31,17 +30,7 @@ def check() -> dict[str, Any]:
 
 
 def main() -> int:
-    if find_spec("mlx_lm") is None:
-        what = "the engine is not installed"
-        report = {"ok": False, "missing": True, "error": what, "remedy": REMEDY}
-    else:
-        try:
-            report = check()
-        except Exception as error:
-            said = f"{type(error).__name__}: {error}"
-            report = {"ok": False, "error": said, "remedy": REMEDY}
-    print(json.dumps(report))
-    return 0 if report["ok"] else 1
+    return tell("mlx_lm", REMEDY, check)
 
 
 if __name__ == "__main__":
