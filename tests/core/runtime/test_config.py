@@ -76,7 +76,7 @@ def test_a_minimal_distribution_has_the_documented_defaults(read: Load) -> None:
 def test_the_shipped_templates_are_valid(name: str) -> None:
     loaded = load(name, plugins=Plugins(), env={})
     assert loaded.distribution.name == name.removesuffix(".yaml")
-    assert loaded.distribution.apis == ["messages", "responses", "chat"]
+    assert loaded.distribution.apis == ["messages", "responses", "chat", "ollama"]
     assert loaded.notes == []
 
 

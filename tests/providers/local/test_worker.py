@@ -220,11 +220,11 @@ async def test_stopping_ends_every_stream_with_an_error() -> None:
 
 async def test_an_engine_that_does_not_load_says_why_and_leaves_no_thread() -> None:
     engine = Clockwork(broken_load=True)
-    worker = Worker("tiny", engine, 2)
+    worker = Worker("broken", engine, 2)
     with pytest.raises(ConfigError, match="no such model"):
         await worker.start()
     assert engine.closed
-    assert not [thread for thread in threading.enumerate() if thread.name == "engine tiny"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "engine broken"]
 
 
 async def test_a_reader_that_falls_too_far_behind_is_cut_off(
