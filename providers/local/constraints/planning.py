@@ -1,0 +1,145 @@
+"""What a request asks to be enforced, as the stages of its answer.
+
+Thoughts are free, whatever is asked for: what is enforced begins behind them. Tools that may be
+called are watched for: the answer is free until a call begins, and a call is held to the tools on
+offer. A call that must be made comes first. An answer in JSON is nothing else, but where tools are
+offered as well a call may come in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ....core.canon import ir
+from ....core.canon.errors import InvalidRequest
+from ....core.contract.losses import Loss
+from ..parser import THINK, THINK_END
+from .calls import CallFormat, Calls
+from .compiling import BadGrammar, Compiler
+from .constraint import Bound, Free, Stage
+from .schemas import enforced
+
+LEAD = "LEAD: /[ \\n]{1,2}/"  # behind thoughts, and between calls
+
+REMEDY = "leave that out of the schema, or ask for `json_object` and check the answer yourself"
+
+
+@dataclass(frozen=True, slots=True)
+class Thoughts:
+    """Whether the prompt ends inside of them, and whether the model may begin some."""
+
+    open: bool = False
+    possible: bool = False
+
+
+@dataclass(slots=True)
+class Planned:
+    """The first stage of an answer, None if it is free; and what is not enforced of the request."""
+
+    stage: Stage | None = None
+    losses: list[Loss] = field(default_factory=list)
+
+
+def planned(
+    request: ir.Request,
+    tools: Mapping[str, ir.Tool],
+    compiler: Compiler,
+    thoughts: Thoughts,
+    format: CallFormat | None = None,
+) -> Planned:
+    """`tools` are those that may be called, by the model's names for them.
+
+    Raises `InvalidRequest` naming the field that cannot be enforced.
+    """
+    found = Planned()
+    answer = _answer(request.output, compiler, found.losses)
+    calls = Calls(tools, compiler, format or CallFormat()) if tools else None
+    if calls is not None:
+        found.losses += calls.losses
+    must_call = calls is not None and request.tool_choice.mode in ("required", "named")
+    try:
+        main = _main(answer, calls, compiler, must_call=must_call)
+    except BadGrammar as bad:
+        at = request.tools[0].at if request.tools else request.output.at
+        raise InvalidRequest(
+            f"{at or 'tools'}: together the tools' schemas cannot be enforced: {bad}; offer fewer "
+            "tools, or smaller schemas",
+            param=at,
+        ) from None
+    if main is not None:
+        found.stage = _behind_thoughts(main, thoughts, compiler)
+    return found
+
+
+def _answer(output: ir.OutputFormat, compiler: Compiler, losses: list[Loss]) -> str | None:
+    """The rule that an answer's text must match."""
+    at = output.at or "output"
+    match output.kind:
+        case "json":
+            schema: Mapping[str, ir.JSON] = {"type": "object"}
+        case "schema":
+            schema = output.schema or {}
+        case "grammar":
+            losses.append(Loss(at, "approximated", "no protocol says yet which grammar is meant"))
+            return None
+        case "text":
+            return None
+    try:
+        rule, left_out = enforced(schema, compiler, strict=output.strict is not False)
+    except BadGrammar as bad:
+        raise InvalidRequest(
+            f"{at}: the schema cannot be enforced: {bad}; {REMEDY}", param=at
+        ) from None
+    if left_out is not None:
+        why = f"the answer is not held to all of the schema: {left_out}"
+        losses.append(Loss(at, "approximated", why))
+    return rule
+
+
+def _main(
+    answer: str | None, calls: Calls | None, compiler: Compiler, *, must_call: bool
+) -> Stage | None:
+    """What comes behind the thoughts."""
+    if calls is None:
+        if answer is None:
+            return None
+        matcher, _ = compiler.compiled(_lines("start: LEAD? answer", f"answer: {answer}"))
+        return Bound(matcher)
+    if answer is None:
+        lazy = Free()
+        called = _lines("start: call", calls.rules(triggered=True))
+        lazy.marks[calls.trigger] = calls.stage(called, lazy)
+        if not must_call:
+            return lazy
+        return calls.stage(_lines("start: LEAD? call", calls.rules(triggered=False)), lazy)
+    rules = calls.rules(triggered=False)
+    more = Bound(None)  # another call, or the end
+    again = calls.stage(_lines("start: (LEAD? call)?", rules), more)
+    more.matcher, more.heads, more.then = again.matcher, again.heads, more
+    if must_call:
+        return calls.stage(_lines("start: LEAD? call", rules), more)
+    either = _lines("start: LEAD? (answer | call)", rules, f"answer: {answer}")
+    return calls.stage(either, more)
+
+
+def _lines(*rules: str) -> str:
+    return "\n".join([*rules, LEAD])
+
+
+def _behind_thoughts(main: Stage, thoughts: Thoughts, compiler: Compiler) -> Stage:
+    end = THINK_END.encode()
+    if thoughts.open:
+        return Free({end: main}, may_end=isinstance(main, Free))
+    if not thoughts.possible:
+        return main
+    match main:
+        case Free():
+            main.leading[THINK.encode()] = Free({end: main})
+            return main
+        case Bound():
+            mark = compiler.lexicon.marks.get(THINK)
+            if mark is None:
+                return main
+            thinking = Free({end: main}, may_end=False)
+            return Bound(main.matcher, main.then, main.heads, beside={mark: thinking})
