@@ -44,7 +44,13 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "core.faces": ("core.canon", "core.contract", "core.runtime"),
     "core.faces.server": ("core.canon", "core.contract", "core.runtime"),
     "core.faces.library": ("core.canon", "core.contract", "core.runtime"),
-    "core.faces.cli": ("core.canon", "core.contract", "core.runtime", "core.faces.server"),
+    "core.faces.cli": (
+        "core.canon",
+        "core.contract",
+        "core.runtime",
+        "core.faces.server",
+        "core.faces.library",
+    ),
 }
 PURE = ("apis", "core.canon", "core.contract")
 IMPURE = {"asyncio", "socket", "time", "uuid", "random", "secrets", "threading", "os", "aiohttp"}

@@ -140,6 +140,23 @@ def explain(
 
 
 @app.command()
+def chat(
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="By default the distribution's own.")
+    ] = None,
+    source: Annotated[
+        str, typer.Option("--from", metavar="NAME|PATH", help="A template, or a YAML file.")
+    ] = "starter",
+    system: Annotated[str | None, typer.Option(help="What the model is told beforehand.")] = None,
+    set: Sets = None,
+) -> None:
+    """Talk to a model in the terminal; nothing is served."""
+    from .chatting import chat
+
+    raise typer.Exit(chat(source, model, system, set or []))
+
+
+@app.command()
 def connect(
     client: Annotated[
         str | None, typer.Argument(metavar="CLIENT", help="Without it, the clients are listed.")
