@@ -75,15 +75,17 @@ class Compiler:
 
 
 def reason(error: str) -> str:
-    """The first line of what the library says."""
-    line = error.strip().splitlines()[0] if error.strip() else "it cannot be compiled"
+    """What the library says, in a line; of a regular expression the last of its lines says why."""
+    line, *rest = error.strip().splitlines() or ["it cannot be compiled"]
     if line.startswith("panic"):
         return "it is too large"
     place = _PLACE.match(line)
-    if place is None:
-        return line[:300]
-    said = line[place.end() :][:300]
-    return said if place["schema"] else f"line {place[1]}, column {place[2]}: {said}"
+    said = line[place.end() if place else 0 :][:300]
+    why = next((other.strip() for other in rest if other.startswith("error: ")), "")
+    said = " ".join(filter(None, [said, why.removeprefix("error: ")[:200]]))
+    if place is None or place["schema"]:
+        return said
+    return f"line {place[1]}, column {place[2]}: {said}"
 
 
 def _deeply(work: Callable[[], T]) -> T:

@@ -9,7 +9,7 @@ from polystack.providers.local.constraints.constraint import Constraint, Stage
 from polystack.providers.local.constraints.lexicon import Lexicon
 from polystack.providers.local.parser import MARKS
 
-WORDS = ["ab", "abc", "hello", '{"', '":', '"}', "\\n", '\\"', "n*", "true", " ", "\n\n", "</", "+a"]
+WORDS = ["ab", "abc", "hello", '{"', '":', '"}', "\\n", '\\"', "n*", "true", " ", "\n\n", "+a"]
 
 
 class Words:
