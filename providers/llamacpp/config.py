@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from ..local.config import BUILTIN, CONTEXT, LocalConfig
+from ..local.hub import reference
 from .batching import Shape
 from .gguf import Header
 
@@ -16,7 +17,10 @@ MEMORY = 1 << 30  # bytes of key-value cache up to which every slot has its own 
 
 
 class Config(LocalConfig):
-    model: str = Field(description="`builtin:tiny`, or the path of a GGUF file", min_length=1)
+    model: str = Field(
+        description="`builtin:tiny`, the path of a GGUF file, or `hf:owner/repo:file` on the hub",
+        min_length=1,
+    )
     batch: int = Field(512, ge=64, le=8192, description="tokens decoded in one step, at most")
     prefill_chunk: int = Field(256, ge=1, le=8192, description="of those, tokens of prompts")
     threads: int | None = Field(
@@ -39,7 +43,10 @@ class Config(LocalConfig):
     def name(self) -> str:
         if self.id is not None:
             return self.id
-        return self.model.partition(":")[2] if self.builtin else self.path.stem
+        if self.builtin:
+            return self.model.partition(":")[2]
+        wanted = reference(self.model)
+        return Path(wanted.file or wanted.repo).stem if wanted else self.path.stem
 
     @property
     def workers(self) -> int:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ...core.canon.errors import ConfigError
 from ...core.contract.provider import ConfigModel
+from ..local.hub import fetch_file, reference
 from ..local.provider import Local
 from . import native
 from .batching import Batcher
@@ -21,6 +22,7 @@ class LlamaCpp(Local):
     features: ClassVar[frozenset[str]] = frozenset(
         {"streaming", "logprobs", "seed", "prefix_cache"}
     )
+    constrains: ClassVar[bool] = True
     config: Settings
 
     @classmethod
@@ -28,6 +30,8 @@ class LlamaCpp(Local):
         return ["polystack.providers.llamacpp.doctor"]
 
     async def engine(self) -> Batcher:
+        if (wanted := reference(self.config.model)) is not None:
+            self.config = self.config.at(await asyncio.to_thread(fetch_file, wanted))
         config = self.config
         self._header = await asyncio.to_thread(header_of, config)
         return Batcher(

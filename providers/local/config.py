@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,6 +57,10 @@ class LocalConfig(BaseModel):
     @property
     def name(self) -> str:
         raise NotImplementedError
+
+    def at(self, path: Path) -> Self:
+        """The same for a model that has been fetched; its name stays what it was."""
+        return self.model_copy(update={"model": str(path), "id": self.name})
 
     @property
     def queue(self) -> int:

@@ -7,11 +7,13 @@ from pathlib import Path
 from pydantic import Field
 
 from ..local.config import BUILTIN, LocalConfig
+from ..local.hub import reference
 
 
 class Config(LocalConfig):
     model: str = Field(
-        description="`builtin:tiny`, or the path of a folder with an MLX model", min_length=1
+        description="`builtin:tiny`, the path of a folder with an MLX model, or `hf:owner/repo`",
+        min_length=1,
     )
     prefill_chunk: int = Field(
         512, ge=16, le=16_384, description="tokens of a prompt that are read in one step"
@@ -32,4 +34,7 @@ class Config(LocalConfig):
     def name(self) -> str:
         if self.id is not None:
             return self.id
-        return self.model.partition(":")[2] if self.builtin else self.path.resolve().name
+        if self.builtin:
+            return self.model.partition(":")[2]
+        wanted = reference(self.model)
+        return Path(wanted.repo).name if wanted else self.path.resolve().name

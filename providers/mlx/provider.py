@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ...core.contract.provider import ConfigModel
+from ..local.hub import fetch_folder, reference
 from ..local.provider import Local
 from .batching import Batcher
 from .config import Config as Settings
 from .loading import check
+
+FILES = ("*.json", "*.safetensors", "*.jinja")  # of a repository
 
 
 class Mlx(Local):
@@ -26,6 +29,8 @@ class Mlx(Local):
         return ["polystack.providers.mlx.doctor"]
 
     async def engine(self) -> Batcher:
+        if (wanted := reference(self.config.model)) is not None:
+            self.config = self.config.at(await asyncio.to_thread(fetch_folder, wanted, FILES))
         await asyncio.to_thread(check, self.config)
         self._batcher = Batcher(self.config)
         return self._batcher
