@@ -123,12 +123,12 @@ def test_a_file_is_fetched_once_and_answers(served: Hub, tmp_path: Path) -> None
         (
             "llamacpp",
             "hf:acme/tiny-GGUF",
-            "name the file, as in hf:acme/tiny-GGUF:model-Q4_K_M.gguf; there are tiny-q8_0.gguf",
+            "model-Q4_K_M.gguf; there are tiny-q8_0.gguf",
         ),
         (
             "llamacpp",
             "hf:acme/tiny-GGUF:no.gguf",
-            "it has no file 'no.gguf'; there are tiny-q8_0.gguf",
+            "no file 'no.gguf'; there are tiny-q8_0.gguf",
         ),
         ("llamacpp", "hf:acme/nothing:no.gguf", "there is no such repository"),
         ("llamacpp", "hf:acme/locked:m.gguf", "it wants its terms to be accepted"),
