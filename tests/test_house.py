@@ -26,7 +26,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "providers": (),
     "providers.local": ("core.canon", "core.contract", "providers.local.constraints"),
     "providers.local.constraints": ("core.canon", "core.contract", "providers.local"),
-    "providers.llamacpp": ("core.canon", "core.contract", "providers.local"),
+    "providers.llamacpp": (
+        "core.canon",
+        "core.contract",
+        "providers.local",
+        "providers.local.constraints",
+    ),
     "providers.mlx": ("core.canon", "core.contract", "providers.local"),
     "providers.scripted": ("core.canon", "core.contract"),
     "providers.remote": (

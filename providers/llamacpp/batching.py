@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.canon.errors import StackError
+from ..local.constraints.constraint import Unmet
 from ..local.job import Broken, Ended, Job, Output, Token
 from ..local.prefix import common_prefix
 from .native import Chain, Context, Model, Span, Vocabulary, library, logprobs
@@ -163,7 +164,7 @@ class Batcher:
             if span.sampled and slot.job is not None:
                 outputs += [(slot.job, output) for output in self._sample(slot.job, row)]
         for job, output in outputs:
-            if isinstance(output, Ended):
+            if isinstance(output, Ended | Broken):
                 self.drop(job)
         return outputs
 
@@ -188,21 +189,33 @@ class Batcher:
         return slots, spans
 
     def _sample(self, job: Job, row: int) -> list[Output]:
-        token = self._memory.sample(job.state.chain, row)
+        wanted = job.sampler.logprobs
+        logits = None if wanted is None else self._memory.logits(row).copy()
+        try:
+            token, done = self._choose(job, row)
+        except Unmet as unmet:
+            return [Broken(StackError(f"the answer could not be held to its format: {unmet}"))]
         ended = self.vocabulary.ends(token)
         data = b"" if ended else self.vocabulary.piece(token)
-        wanted = job.sampler.logprobs
         logprob = None
         if wanted is not None and not ended:
-            logits = self._memory.logits(row)
             logprob = logprobs(logits, token, wanted, self.vocabulary)
         job.tokens.append(token)
         outputs: list[Output] = [Token(data, logprob)]
-        if ended:
+        if ended or done:
             outputs.append(Ended("end"))
         elif len(job.tokens) >= min(job.limit, self.context):
             outputs.append(Ended("length"))
         return outputs
+
+    def _choose(self, job: Job, row: int) -> tuple[int, bool]:
+        """The next token, and whether it completes the answer."""
+        constraint = job.constraint
+        if constraint is None:
+            return self._memory.sample(job.state.chain, row), False
+        token = self._memory.sample(job.state.chain, row, constraint.allowed())
+        constraint.accept(token)
+        return token, constraint.done
 
     def _make_room(self) -> list[tuple[Job, Output]]:
         """Memory is full and nothing was decoded; the next step tries again."""

@@ -212,11 +212,15 @@ class Context:
         self._batch.n_tokens = row
         return int(self._lib.llama_decode(self.handle, self._batch)), lasts
 
-    def sample(self, chain: Chain, row: int) -> int:
+    def sample(self, chain: Chain, row: int, allowed: Any = None) -> int:
+        """The token that a chain chooses, among those allowed; None allows all."""
         self._check(row)
+        if allowed is not None:
+            self.logits(row)[~allowed] = -self._np.inf
         return int(self._lib.llama_sampler_sample(chain.handle, self.handle, row))
 
     def logits(self, row: int) -> Any:
+        """The model's own numbers, for as long as nothing else is decoded or forbidden."""
         self._check(row)
         pointer = self._lib.llama_get_logits_ith(self.handle, row)
         return self._np.ctypeslib.as_array(pointer, (self._vocabulary,))

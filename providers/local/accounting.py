@@ -19,15 +19,16 @@ KEPT = {
 }
 # `adaptive` and whatever comes after it: the type has no canonical name, its meaning has.
 THINKING_TYPE = "it is left to the model whether it thinks"
-LATER = "cannot be enforced yet: grammars come with a later version"
+UNENFORCED = "cannot be enforced: this engine has no grammars"
 
 
-def losses(request: ir.Request) -> Iterator[Loss]:
+def losses(request: ir.Request, *, enforced: bool = False) -> Iterator[Loss]:
+    """`enforced` says that the engine keeps to grammars; what they leave out is theirs to tell."""
     yield from map(_unnamed, foreign(request))
     for tool in request.tools:
-        yield from _tool(tool)
-    yield from _tool_choice(request)
-    yield from _output(request.output)
+        yield from _tool(tool, enforced)
+    yield from _tool_choice(request, enforced)
+    yield from _output(request.output, enforced)
     if request.reasoning.summary is not None:
         path = request.reasoning.at or "reasoning"
         why = "the reasoning itself is shown in place of a summary"
@@ -44,33 +45,33 @@ def _is_thinking_type(field: Foreign) -> bool:
     return isinstance(field.node, ir.ReasoningConfig) and field.name == "type"
 
 
-def _tool(tool: ir.Tool) -> Iterator[Loss]:
+def _tool(tool: ir.Tool, enforced: bool) -> Iterator[Loss]:
     at = tool.at or f"tools.{tool.name}"
     if tool.kind == "server":
         kind = tool.type or tool.name
         yield Loss(at, "dropped", f"{kind} runs on its vendor's servers only")
-    if tool.strict:
-        yield Loss(f"{at}.strict", "approximated", f"the schema of arguments {LATER}")
+    if tool.strict and not enforced:
+        yield Loss(f"{at}.strict", "approximated", f"the schema of arguments {UNENFORCED}")
     if tool.kind == "custom":
         why = "offered to the model as a function with one string"
         yield Loss(at, "mapped", why)
-    if tool.grammar is not None:
-        yield Loss(tool.grammar.at or at, "approximated", f"the input's grammar {LATER}")
+    if tool.grammar is not None and not enforced:
+        yield Loss(tool.grammar.at or at, "approximated", f"the input's grammar {UNENFORCED}")
 
 
-def _tool_choice(request: ir.Request) -> Iterator[Loss]:
+def _tool_choice(request: ir.Request, enforced: bool) -> Iterator[Loss]:
     choice = request.tool_choice
     at = choice.at or "tool_choice"
-    if choice.mode in ("required", "named"):
-        yield Loss(at, "approximated", f"a call is asked for, but {LATER}")
+    if choice.mode in ("required", "named") and not enforced:
+        yield Loss(at, "approximated", f"a call is asked for, but {UNENFORCED}")
     if choice.allowed is not None:
         yield Loss(at, "mapped", "the model is shown the allowed tools only")
 
 
-def _output(output: ir.OutputFormat) -> Iterator[Loss]:
+def _output(output: ir.OutputFormat, enforced: bool) -> Iterator[Loss]:
     at = output.at or "output"
-    if output.kind != "text":
-        why = f"the model is asked for this format in words; it {LATER}"
+    if output.kind != "text" and not enforced:
+        why = f"the model is asked for this format in words; it {UNENFORCED}"
         yield Loss(at, "approximated", why)
     if output.verbosity is not None:
         yield Loss(f"{at}.verbosity", "dropped", "a local model has no such control")

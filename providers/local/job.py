@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from ...core.canon.errors import StackError
 from ...core.canon.ir import TokenLogprob
+from .constraints.constraint import Constraint
 from .sampling import Sampler
 
 BACKLOG = 32_768  # tokens that a reader may leave unread
@@ -46,13 +47,23 @@ Output: TypeAlias = Admitted | Token | Ended | Broken
 
 
 class Job:
-    """`tokens` is the prompt and then what was sampled; `state` belongs to the engine."""
+    """`tokens` is the prompt and then what was sampled; `state` belongs to the engine.
 
-    def __init__(self, prompt: list[int], max_tokens: int, sampler: Sampler) -> None:
+    An engine that has grammars asks `constraint` what may come, and tells it what came.
+    """
+
+    def __init__(
+        self,
+        prompt: list[int],
+        max_tokens: int,
+        sampler: Sampler,
+        constraint: Constraint | None = None,
+    ) -> None:
         self.tokens = list(prompt)
         self.prompt_size = len(prompt)
         self.limit = len(prompt) + max_tokens
         self.sampler = sampler
+        self.constraint = constraint
         self.loop = asyncio.get_running_loop()
         self.serial = 0
         self.cancelled = False

@@ -44,10 +44,14 @@ class Plan:
     losses: Sequence[Loss] = ()
 
 
-def plan(request: ir.Request, template: ChatTemplate) -> Plan:
-    """Raises `NotSupported` for what a text model cannot be shown."""
+def plan(request: ir.Request, template: ChatTemplate, *, enforced: bool = False) -> Plan:
+    """Raises `NotSupported` for what a text model cannot be shown.
+
+    `enforced` says that the engine keeps to grammars: then no beginning of an answer is needed
+    to have a tool called.
+    """
     ledger = Ledger()
-    ledger.add(*accounting.losses(request))
+    ledger.add(*accounting.losses(request, enforced=enforced))
     names = Names(request.tools)
     tools = accounting.callable_tools(request)
     if request.tool_choice.mode == "named" and not tools:
@@ -72,7 +76,7 @@ def plan(request: ir.Request, template: ChatTemplate) -> Plan:
         template_kwargs(request, template, ledger, answering=not continued),
         names.offered(tools),
         continued,
-        _forced(request, names, tools, template),
+        "" if enforced else _forced(request, names, tools, template),
         list(ledger),
     )
 

@@ -17,14 +17,18 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
 from ...core.canon import ir
 from ...core.canon.errors import ConfigError, ContextOverflow, InvalidRequest, Overloaded
 from ...core.contract.provider import Model, Prepared, Provider, TokenCount
+from .accounting import callable_tools
 from .answer import Answer
 from .config import LocalConfig
+from .constraints.enforcing import Enforced, Enforcer
+from .constraints.planning import Thoughts
 from .generation import generation
 from .guarding import Guard, cut
 from .job import Job
 from .messages import Plan, plan
 from .parser import CALL, THINK, Parser
 from .sampling import Sampler, check, sampler
+from .tools import Names
 from .worker import Engine, Worker
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ class _Encoded:
     plan: Plan
     tokens: list[int]
     thinking: bool
+    enforced: Enforced | None = None
 
 
 class Vocabulary(Protocol):
@@ -56,6 +61,8 @@ class Vocabulary(Protocol):
         """The texts that are read as one token each, whatever they stand in."""
 
     def tokenize(self, text: str, beginning: bool = True) -> list[int]: ...
+    def piece(self, token: int) -> bytes: ...
+    def ends(self, token: int) -> bool: ...
 
 
 class TextEngine(Engine, Protocol):
@@ -73,6 +80,8 @@ class Local(Provider):
 
     config: LocalConfig
     features: ClassVar[frozenset[str]] = frozenset({"streaming"})
+    constrains: ClassVar[bool] = False
+    """Whether the engine heeds the `constraint` of a job."""
 
     def __init__(self, name: str, config: LocalConfig) -> None:
         super().__init__(name, config)
@@ -81,6 +90,7 @@ class Local(Provider):
         self._engine: TextEngine
         self._template: ChatTemplate
         self._guard: Guard
+        self._enforcer: Enforcer | None = None
 
     @abstractmethod
     async def engine(self) -> TextEngine:
@@ -101,6 +111,8 @@ class Local(Provider):
         try:
             self._template = await self._aside(self._parsed)
             self._guard = await self._aside(lambda: Guard(self._engine.vocabulary.specials()))
+            if self.constrains and Enforcer.available():
+                self._enforcer = Enforcer(self._engine.vocabulary)
         except BaseException:
             await self.stop()
             raise
@@ -168,7 +180,7 @@ class Local(Provider):
     async def prepare(self, request: ir.Request) -> Prepared:
         self._running()
         check(request.sampling, self._engine.vocabulary.size)
-        encoded = await self._aside(lambda: self._encode(request))
+        encoded = await self._aside(lambda: self._enforced(request, self._encode(request)))
         size, limit = len(encoded.tokens), self._engine.context
         if size > limit - 1:
             raise ContextOverflow(size, limit - 1)  # the answer needs a token at least
@@ -182,7 +194,7 @@ class Local(Provider):
 
     def _encode(self, request: ir.Request) -> _Encoded:
         try:
-            mapped = plan(request, self._template)
+            mapped = plan(request, self._template, enforced=self._enforcer is not None)
             messages, tools, seam = self._guard.seamed(mapped.messages, mapped.tools)
             prompt = self._template.render(messages, tools, mapped.kwargs)
         except RecursionError:
@@ -200,6 +212,23 @@ class Local(Provider):
             tokens += vocabulary.tokenize(piece, False)
         return _Encoded(mapped, tokens, thinking)
 
+    def _enforced(self, request: ir.Request, encoded: _Encoded) -> _Encoded:
+        """The same, with what its answer is held to."""
+        if self._enforcer is None:
+            return encoded
+        mapped = encoded.plan
+        begun = bool(mapped.continued)
+        may_think = not begun and mapped.kwargs.get("enable_thinking") is not False
+        names = Names(request.tools)
+        found, losses = self._enforcer.enforced(
+            request,
+            {names.flat(tool.namespace, tool.name): tool for tool in callable_tools(request)},
+            Thoughts(encoded.thinking, may_think and THINK in self._engine.vocabulary.marks),
+            mapped.continued,
+        )
+        mapped.losses = [*mapped.losses, *losses]
+        return replace(encoded, enforced=found)
+
     def _run(self, request: ir.Request, encoded: _Encoded, choice: int) -> AsyncIterator[ir.Event]:
         parser = Parser(
             _call_id,
@@ -208,7 +237,9 @@ class Local(Provider):
             parallel=request.tool_choice.parallel is not False,
             stop=request.sampling.stop,
         )
-        job = Job(encoded.tokens, self._limit(request), self._sampler(request, encoded, choice))
+        held = None if encoded.enforced is None else encoded.enforced.constraint()
+        limit, chosen = self._limit(request), self._sampler(request, encoded, choice)
+        job = Job(encoded.tokens, limit, chosen, held)
         started = ir.Started(secrets.token_hex(12), request.model or self.config.name)
         events = generation(self._running(), job, Answer(parser, encoded.plan.forced), started)
         return _warming(events) if request.sampling.max_tokens == 0 else events

@@ -99,9 +99,8 @@ class Calls:
     def _payload(self, tool: ir.Tool) -> Bound:
         assert tool.grammar is not None
         at = tool.grammar.at or tool.at or f"tools.{tool.name}"
-        tail, _ = self._compiler.compiled(
-            "start: " + literal("}" + self._format.after, self._compiler)
-        )
+        tail = "}" + self._format.after
+        behind, _ = self._compiler.compiled("start: " + literal(tail, self._compiler))
         try:
             matcher, _ = self._compiler.compiled(grammar(tool.grammar), quoted=True)
         except BadGrammar as bad:
@@ -110,7 +109,7 @@ class Calls:
                 f"enforced: {bad}; change the grammar, or offer the tool without one",
                 param=at,
             ) from None
-        return Bound(matcher, quoted=True, then=Bound(tail))
+        return Bound(matcher, Bound(behind), quoted=True, follows=tail.encode())
 
     def rules(self, *, triggered: bool) -> str:
         """The rules `call` and what it needs; `triggered` where the trigger has been said."""
@@ -127,7 +126,9 @@ class Calls:
             tail = payload.stage.then
             assert isinstance(tail, Bound)
             after = Bound(tail.matcher, then=then)
-            heads[payload.head.encode()] = Bound(payload.stage.matcher, after, quoted=True)
+            heads[payload.head.encode()] = Bound(
+                payload.stage.matcher, after, quoted=True, follows=payload.stage.follows
+            )
         return Bound(matcher, then, heads)
 
 

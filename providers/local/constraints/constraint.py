@@ -34,7 +34,8 @@ class Bound:
 
     `heads` leads to other stages by how the matched text ends, `then` is for every other text, and
     without either the answer ends. `beside` are tokens that may come in place of all of it.
-    `quoted` is a grammar of the inside of a JSON string, the closing quotation mark included.
+    `quoted` is a grammar of the inside of a JSON string, the closing quotation mark included, with
+    which a token may end or go on with what `follows`.
     """
 
     matcher: Any
@@ -42,6 +43,7 @@ class Bound:
     heads: Mapping[bytes, Stage] = field(default_factory=dict)
     beside: Mapping[int, Stage] = field(default_factory=dict)
     quoted: bool = False
+    follows: bytes = b""
 
 
 Stage: TypeAlias = Free | Bound
@@ -75,8 +77,8 @@ class Constraint:
     def allowed(self) -> Allowed | None:
         """The tokens that may come next; None where all may. Raises `Unmet` if there are none."""
         match self._stage:
-            case Bound(quoted=True):
-                found = self._allowed_quoted()
+            case Bound(quoted=True) as stage:
+                found = self._allowed_quoted(stage)
             case Bound() as stage:
                 found = self._mask(self._matcher, self._lexicon.size)
                 if not self._begun:
@@ -191,28 +193,27 @@ class Constraint:
 
     # Inside a JSON string ------------------------------------------------------------------------
 
-    def _allowed_quoted(self) -> Allowed:
+    def _allowed_quoted(self, stage: Bound) -> Allowed:
         quoted = self._lexicon.quoted
         stopped = self._matcher.is_stopped()
         both = self._mask(self._matcher, 2 * quoted.size)
         plain, behind = both[: quoted.size], both[quoted.size :]
         if self._pending:
             return behind
-        if stopped:
-            plain[:] = False
-        else:
-            plain[quoted.backslash] = behind.any()
-        plain[quoted.end] = self._matcher.is_accepting()
+        plain[quoted.backslash] = not stopped and behind.any()
+        if self._matcher.is_accepting():
+            for token, rest in quoted.closing.items():
+                plain[token] = stage.follows.startswith(rest)
         return plain
 
     def _accept_quoted(self, stage: Bound, token: int) -> None:
         quoted = self._lexicon.quoted
         if token == quoted.backslash and not self._pending:
             self._pending = True
-        elif token == quoted.end and not self._pending:
+        elif token in quoted.closing and not self._pending:
             if not self._matcher.is_accepting():
                 raise Unmet("the text ended before its grammar did")
-            self._enter(stage.then)
+            self._enter(stage.then, quoted.closing[token])
         else:
             self._consume(token + quoted.size * self._pending)
             self._pending = False

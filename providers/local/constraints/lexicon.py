@@ -113,7 +113,7 @@ class Quoted:
     def __init__(self, lexicon: Lexicon) -> None:
         self.size = lexicon.size
         words = [lexicon.word(token) for token in range(self.size)]
-        self.end = words.index(b'"')
+        self.closing = {i: word[1:] for i, word in enumerate(words) if word[:1] == b'"'}
         self.backslash = words.index(b"\\")
         self._words = [
             *(unquoted(word) for word in words),

@@ -115,7 +115,7 @@ def _main(
         return calls.stage(_lines("start: LEAD? call", calls.rules(triggered=False)), lazy)
     rules = calls.rules(triggered=False)
     more = Bound(None)  # another call, or the end
-    again = calls.stage(_lines("start: (LEAD? call)?", rules), more)
+    again = calls.stage(_lines("start: LEAD? call?", rules), more)
     more.matcher, more.heads, more.then = again.matcher, again.heads, more
     if must_call:
         return calls.stage(_lines("start: LEAD? call", rules), more)
