@@ -217,17 +217,21 @@ class Local(Provider):
         if self._enforcer is None:
             return encoded
         mapped = encoded.plan
-        begun = bool(mapped.continued)
-        may_think = not begun and mapped.kwargs.get("enable_thinking") is not False
         names = Names(request.tools)
         found, losses = self._enforcer.enforced(
             request,
             {names.flat(tool.namespace, tool.name): tool for tool in callable_tools(request)},
-            Thoughts(encoded.thinking, may_think and THINK in self._engine.vocabulary.marks),
+            Thoughts(encoded.thinking, self._may_think(mapped)),
             mapped.continued,
         )
         mapped.losses = [*mapped.losses, *losses]
         return replace(encoded, enforced=found)
+
+    def _may_think(self, mapped: Plan) -> bool:
+        if mapped.continued or THINK not in self._engine.vocabulary.marks:
+            return False
+        wanted = mapped.kwargs.get("enable_thinking")
+        return self._template.thinks_unasked if wanted is None else bool(wanted)
 
     def _run(self, request: ir.Request, encoded: _Encoded, choice: int) -> AsyncIterator[ir.Event]:
         parser = Parser(

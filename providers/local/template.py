@@ -122,6 +122,17 @@ class ChatTemplate:
         return on != off
 
     @cached_property
+    def thinks_unasked(self) -> bool:
+        """Whether a model with this template may think where nobody said that it should."""
+        if not self.switches_thinking:
+            return self.names("<think>")
+        unasked, asked = (
+            self.render([_message("user", "x")], None, kwargs)
+            for kwargs in ({}, {"enable_thinking": True})
+        )
+        return unasked == asked
+
+    @cached_property
     def hermes(self) -> bool:
         """Whether the model writes calls in the marks that the parser knows."""
         return "<tool_call>" in self.source

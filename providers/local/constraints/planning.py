@@ -9,7 +9,7 @@ offered as well a call may come in its place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ....core.canon import ir
 from ....core.canon.errors import InvalidRequest
@@ -59,7 +59,7 @@ def planned(
         found.losses += calls.losses
     must_call = calls is not None and request.tool_choice.mode in ("required", "named")
     try:
-        main = _main(answer, calls, compiler, must_call=must_call)
+        found.stage = _stage(answer, calls, compiler, thoughts, must_call)
     except BadGrammar as bad:
         at = request.tools[0].at if request.tools else request.output.at
         raise InvalidRequest(
@@ -67,8 +67,6 @@ def planned(
             "tools, or smaller schemas",
             param=at,
         ) from None
-    if main is not None:
-        found.stage = _behind_thoughts(main, thoughts, compiler)
     return found
 
 
@@ -97,49 +95,58 @@ def _answer(output: ir.OutputFormat, compiler: Compiler, losses: list[Loss]) -> 
     return rule
 
 
-def _main(
-    answer: str | None, calls: Calls | None, compiler: Compiler, *, must_call: bool
+def _stage(
+    answer: str | None,
+    calls: Calls | None,
+    compiler: Compiler,
+    thoughts: Thoughts,
+    must_call: bool,
 ) -> Stage | None:
-    """What comes behind the thoughts."""
+    """The stages of the whole answer, thoughts first."""
+    end = THINK_END.encode()
+    if answer is None and not must_call:
+        return None if calls is None else _watching(calls, thoughts)
+    mark = compiler.lexicon.marks.get(THINK)
+    if not thoughts.open and (not thoughts.possible or mark is None):
+        return _held(answer, calls, compiler, "", must_call)
+    behind = _held(answer, calls, compiler, "LEAD? ", must_call)
+    thinking = Free({end: behind}, may_end=False)
+    if thoughts.open:
+        return thinking
+    assert mark is not None
+    main = _held(answer, calls, compiler, "", must_call)
+    return replace(main, beside={mark: thinking})
+
+
+def _watching(calls: Calls, thoughts: Thoughts) -> Free:
+    """Anything, until a call begins; what is only thought of is none."""
+    lazy = Free()
+    called = _lines("start: call", calls.rules(triggered=True))
+    lazy.marks[calls.trigger] = calls.stage(called, lazy)
+    thinking = Free({THINK_END.encode(): lazy})
+    if thoughts.possible:
+        lazy.leading[THINK.encode()] = thinking
+    return thinking if thoughts.open else lazy
+
+
+def _held(
+    answer: str | None, calls: Calls | None, compiler: Compiler, lead: str, must_call: bool
+) -> Bound:
+    """What must come behind the thoughts."""
     if calls is None:
-        if answer is None:
-            return None
-        matcher, _ = compiler.compiled(_lines("start: LEAD? answer", f"answer: {answer}"))
+        matcher, _ = compiler.compiled(_lines(f"start: {lead}answer", f"answer: {answer}"))
         return Bound(matcher)
-    if answer is None:
-        lazy = Free()
-        called = _lines("start: call", calls.rules(triggered=True))
-        lazy.marks[calls.trigger] = calls.stage(called, lazy)
-        if not must_call:
-            return lazy
-        return calls.stage(_lines("start: LEAD? call", calls.rules(triggered=False)), lazy)
     rules = calls.rules(triggered=False)
+    if answer is None:
+        return calls.stage(_lines(f"start: {lead}call", rules), _watching(calls, Thoughts()))
     more = Bound(None)  # another call, or the end
     again = calls.stage(_lines("start: LEAD? call?", rules), more)
     more.matcher, more.heads, more.then = again.matcher, again.heads, more
     if must_call:
-        return calls.stage(_lines("start: LEAD? call", rules), more)
-    either = _lines("start: LEAD? (answer | call)", rules, f"answer: {answer}")
+        return calls.stage(_lines(f"start: {lead}call", rules), more)
+    either = _lines(f"start: {lead}(answer | call)", rules, f"answer: {answer}")
     return calls.stage(either, more)
 
 
 def _lines(*rules: str) -> str:
     return "\n".join([*rules, LEAD])
-
-
-def _behind_thoughts(main: Stage, thoughts: Thoughts, compiler: Compiler) -> Stage:
-    end = THINK_END.encode()
-    if thoughts.open:
-        return Free({end: main}, may_end=isinstance(main, Free))
-    if not thoughts.possible:
-        return main
-    match main:
-        case Free():
-            main.leading[THINK.encode()] = Free({end: main})
-            return main
-        case Bound():
-            mark = compiler.lexicon.marks.get(THINK)
-            if mark is None:
-                return main
-            thinking = Free({end: main}, may_end=False)
-            return Bound(main.matcher, main.then, main.heads, beside={mark: thinking})

@@ -70,7 +70,7 @@ def test_only_the_offered_names_and_arguments_can_be_called() -> None:
 
 def test_a_required_call_comes_first_and_the_rest_is_free() -> None:
     forced = plan(TOOLS, tool_choice=REQUIRED)
-    assert after(forced, "") == {"<tool_call>", "\n", "\n\n", " "}
+    assert after(forced, "") == {"<tool_call>"}
     assert after(forced, CALL) == {"*"}
 
 
@@ -114,7 +114,7 @@ def test_marks_that_are_no_tokens_are_met_as_text() -> None:
 
 def test_json_is_an_object_and_nothing_else() -> None:
     found = plan(output=JSON)
-    assert after(found, "") == {"{", '{"', "\n", "\n\n", " "}
+    assert after(found, "") == {"{", '{"'}
     constraint = follow(found.stage, '{"a": [1, null]}')  # type: ignore[arg-type]
     assert constraint.done
 
@@ -164,7 +164,7 @@ def test_a_schema_that_need_not_be_kept_to_strictly_is_kept_to_in_part() -> None
     output = ir.OutputFormat("schema", {"not": {}, "type": "array"}, strict=False, at="format")
     found = plan(output=output)
     assert [(loss.path, loss.verdict) for loss in found.losses] == [("format", "approximated")]
-    assert after(found, "") == {"[", "\n", "\n\n", " "}
+    assert after(found, "") == {"["}
 
 
 def test_a_strict_tools_schema_is_refused_and_any_others_is_relaxed() -> None:
