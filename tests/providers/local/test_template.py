@@ -75,3 +75,16 @@ def test_what_a_template_takes_is_found_by_rendering() -> None:
     assert not chat.hermes
     silent = ChatTemplate(CHATML.replace("in messages", "in messages if m.role != 'system'"))
     assert not silent.takes_system_first
+
+
+@pytest.mark.parametrize(
+    ("ending", "unasked"),
+    [
+        ("", False),
+        ("{# <think> #}", True),
+        ("{% if enable_thinking is false %}<think></think>{% endif %}", True),
+        ("{% if not enable_thinking %}<think></think>{% endif %}", False),
+    ],
+)
+def test_whether_a_model_thinks_unasked_is_found_by_rendering(ending: str, unasked: bool) -> None:
+    assert ChatTemplate(CHATML + ending).thinks_unasked is unasked
