@@ -11,14 +11,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..local.job import Ended, Job, Output, Token
+from ...core.canon.errors import StackError
+from ..local.job import Broken, Ended, Job, Output, Token
 from ..local.prefix import common_prefix
-from .choosing import chooser, logprob, processors
+from .choosing import Held, chooser, logprob, processors
 from .config import Config
 from .loading import Loaded, load
 from .vocabulary import Vocabulary
 
 SIMILAR = 4  # tokens that a memory must save before it is worth taking
+
+
+@dataclass(slots=True)
+class Running:
+    """The engine's part of a job."""
+
+    uid: int
+    held: Held | None
 
 
 @dataclass(slots=True)
@@ -68,15 +77,21 @@ class Batcher:
             return None
         memory = self._remembered(job.tokens)
         known = len(memory.tokens) if memory is not None else 0
+        held = (
+            None
+            if job.constraint is None
+            else Held(job.constraint, job.sampler.logprobs is not None)
+        )
+        processed = processors(job.sampler, self.vocabulary.size)
         (uid,) = self._generator.insert(
             [job.tokens[known:]],
             [max(1, min(job.limit, self.context) - len(job.tokens))],
             caches=None if memory is None else [memory.cache],
             all_tokens=None if memory is None else [list(memory.tokens)],
             samplers=[chooser(job.sampler)],
-            logits_processors=[processors(job.sampler, self.vocabulary.size)],
+            logits_processors=[processed if held is None else [*processed, held]],
         )
-        job.state = uid
+        job.state = Running(uid, held)
         self._jobs[uid] = job
         return known
 
@@ -92,21 +107,27 @@ class Batcher:
         return []  # memory grows as it is needed
 
     def drop(self, job: Job) -> None:
-        if job.state is None or self._jobs.pop(job.state, None) is None:
+        if job.state is None or self._jobs.pop(job.state.uid, None) is None:
             return
-        uid, job.state = job.state, None
+        uid, job.state = job.state.uid, None
         for cache, tokens in self._generator.remove([uid], return_prompt_caches=True).values():
             self._remember(tokens, cache)
 
     # What a step brought -------------------------------------------------------------------------
 
     def _read(self, job: Job, response: Any) -> list[Output]:
+        held = job.state.held
+        if held is not None and held.unmet is not None:
+            self.drop(job)
+            why = f"the answer could not be held to its format: {held.unmet}"
+            return [Broken(StackError(why))]
         token = int(response.token)
         ended = self.vocabulary.ends(token)
         wanted = job.sampler.logprobs
         told = None
-        if wanted is not None and not ended:
-            told = logprob(response.logprobs, token, wanted, self.vocabulary)
+        if wanted is not None:
+            row = response.logprobs if held is None else held.own()
+            told = None if ended else logprob(row, token, wanted, self.vocabulary)
         job.tokens.append(token)
         outputs: list[Output] = [Token(b"" if ended else self.vocabulary.piece(token), told)]
         if response.finish_reason is not None:  # the generator has let go of it already
@@ -114,7 +135,7 @@ class Batcher:
             job.state = None
             self._remember(response.all_tokens, response.prompt_cache)
             outputs.append(Ended("end" if ended else "length"))
-        elif ended:
+        elif ended or (held is not None and held.constraint.done):
             self.drop(job)
             outputs.append(Ended("end"))
         return outputs

@@ -6,10 +6,12 @@ gives the same answer whatever else is in the batch.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from ...core.canon.ir import TokenLogprob
+from ..local.constraints.constraint import Constraint, Unmet
 from ..local.sampling import Sampler
 from .vocabulary import Vocabulary
 
@@ -92,6 +94,51 @@ def _penalised(sampler: Sampler) -> Processor:
         return logits
 
     return process
+
+
+class Held:
+    """Keeps one generation to its constraint.
+
+    mlx-lm asks for the next token in the same step in which it hands over the last one, so by then
+    the constraint has seen that one. `unmet` says why nothing can follow; a step is others', too.
+    """
+
+    def __init__(self, constraint: Constraint, told: bool) -> None:
+        self.constraint = constraint
+        self.unmet: Unmet | None = None
+        self._begun = False
+        self._told = told  # whether the client is told how likely its tokens were
+        self._rows: deque[Array] = deque()
+
+    def own(self) -> Array:
+        """What the model itself thought of the tokens, for the oldest that was not asked about."""
+        return self._rows.popleft()
+
+    def __call__(self, tokens: Array, logits: Array) -> Array:
+        if self._told:
+            import mlx.core as mx
+
+            self._rows.append((logits - mx.logsumexp(logits, axis=-1, keepdims=True))[0])
+        try:
+            if self._begun:
+                self.constraint.accept(int(tokens[-1].item()))
+            self._begun = True
+            return _masked(logits, self.constraint.allowed())
+        except Unmet as unmet:
+            self.unmet = unmet
+            return logits
+
+
+def _masked(logits: Array, allowed: Any) -> Array:
+    if allowed is None:
+        return logits
+    import mlx.core as mx
+
+    # A model may have more rows than its tokenizer has words: none of those is allowed.
+    rows = mx.concatenate(
+        [mx.array(allowed), mx.zeros(logits.shape[-1] - len(allowed), dtype=mx.bool_)]
+    )
+    return mx.where(rows, logits, float("-inf"))
 
 
 def logprob(logprobs: Array, token: int, alternatives: int, vocabulary: Vocabulary) -> TokenLogprob:

@@ -22,6 +22,7 @@ class Mlx(Local):
     features: ClassVar[frozenset[str]] = frozenset(
         {"streaming", "logprobs", "seed", "prefix_cache"}
     )
+    constrains: ClassVar[bool] = True
     config: Settings
 
     @classmethod

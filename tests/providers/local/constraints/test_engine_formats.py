@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any, TypeAlias
 
 import pytest
 from engines import answer, ask, running, text
@@ -17,6 +20,14 @@ from polystack.providers.local.provider import Local
 jsonschema = pytest.importorskip("jsonschema")
 
 pytestmark = pytest.mark.engine
+
+Start: TypeAlias = Callable[..., AbstractAsyncContextManager[Local]]
+
+
+@pytest.fixture(params=["llamacpp", "mlx"])
+def engine(request: pytest.FixtureRequest) -> Start:
+    return partial(running, request.param)
+
 
 # The shape of the patches that coding agents write, rule by rule in the syntax that they send.
 PATCH = """
@@ -129,9 +140,9 @@ def validator() -> Any:
     return jsonschema.Draft202012Validator
 
 
-async def test_at_any_temperature_every_document_is_valid(validator: Any) -> None:
+async def test_at_any_temperature_every_document_is_valid(engine: Start, validator: Any) -> None:
     assert len(SCHEMAS) >= 30
-    async with running("llamacpp", slots=16, max_queue=200) as provider:
+    async with engine(slots=16, max_queue=200) as provider:
         for schema in SCHEMAS:
             found = await documents(provider, schema, range(4))
             assert found, f"no document at all for {schema}"
@@ -140,8 +151,8 @@ async def test_at_any_temperature_every_document_is_valid(validator: Any) -> Non
                 check.validate(document)
 
 
-async def test_json_is_an_object() -> None:
-    async with running("llamacpp", slots=8) as provider:
+async def test_json_is_an_object(engine: Start) -> None:
+    async with engine(slots=8) as provider:
         asked = [
             ask("What is JSON?", output=ir.OutputFormat("json"), sampling=hot(seed, 300))
             for seed in range(16)
@@ -153,16 +164,16 @@ async def test_json_is_an_object() -> None:
         assert isinstance(json.loads(ir.text_of(each.parts)), dict)
 
 
-async def test_a_seed_gives_the_same_document_again() -> None:
+async def test_a_seed_gives_the_same_document_again(engine: Start) -> None:
     output = ir.OutputFormat("schema", SCHEMAS[19])
     asked = [ask("Who are you?", output=output, sampling=hot(seed)) for seed in range(8)]
-    async with running("llamacpp", slots=1) as provider:
+    async with engine(slots=1) as provider:
         first = [await text(provider, each) for each in asked]
         assert [await text(provider, each) for each in asked] == first
     assert len(set(first)) > 1
 
 
-async def test_thoughts_stay_free_and_the_document_follows() -> None:
+async def test_thoughts_stay_free_and_the_document_follows(engine: Start) -> None:
     output = ir.OutputFormat("schema", {"enum": ["yes", "no"]})
     asked = ask(
         "Think. Is 2 + 2 = 4?",
@@ -170,16 +181,16 @@ async def test_thoughts_stay_free_and_the_document_follows() -> None:
         reasoning=ir.ReasoningConfig(enabled=True),
         sampling=ir.Sampling(max_tokens=200),
     )
-    async with running("llamacpp") as provider:
+    async with engine() as provider:
         found = await answer(provider, asked)
     assert any(isinstance(part, ir.Reasoning) and part.text for part in found.parts)
     assert json.loads(ir.text_of(found.parts[-1:])) in ("yes", "no")
 
 
-async def test_log_probabilities_are_the_models_own() -> None:
+async def test_log_probabilities_are_the_models_own(engine: Start) -> None:
     output = ir.OutputFormat("schema", {"const": "zq"})
     sampling = ir.Sampling(temperature=0, logprobs=True, top_logprobs=1)
-    async with running("llamacpp") as provider:
+    async with engine() as provider:
         found = await answer(provider, ask("Say hello", output=output, sampling=sampling))
     (part,) = found.parts
     assert isinstance(part, ir.Text)
@@ -192,7 +203,9 @@ async def test_log_probabilities_are_the_models_own() -> None:
 # Tools -------------------------------------------------------------------------------------------
 
 
-async def test_calls_name_offered_tools_and_their_arguments_are_valid(validator: Any) -> None:
+async def test_calls_name_offered_tools_and_their_arguments_are_valid(
+    engine: Start, validator: Any
+) -> None:
     tools = tuple(
         ir.Tool(
             f"tool_{number}", "Does it", {"properties": {"value": schema}, "required": ["value"]}
@@ -203,7 +216,7 @@ async def test_calls_name_offered_tools_and_their_arguments_are_valid(validator:
     asked = [
         ask("Use a tool", tools=tools, tool_choice=choice, sampling=hot(seed)) for seed in range(32)
     ]
-    async with running("llamacpp", slots=16, max_queue=100, context=4096) as provider:
+    async with engine(slots=16, max_queue=100, context=4096) as provider:
         answers = await asyncio.gather(*(answer(provider, each) for each in asked))
     whole = [each for each in answers if each.stop.reason != "length"]
     assert len(whole) >= 0.8 * len(asked)
@@ -214,17 +227,17 @@ async def test_calls_name_offered_tools_and_their_arguments_are_valid(validator:
     assert len({call.name for each in whole for call in calls(each)}) > 1
 
 
-async def test_an_argument_has_the_name_that_the_tool_gives_it() -> None:
+async def test_an_argument_has_the_name_that_the_tool_gives_it(engine: Start) -> None:
     tool = ir.Tool(
         "get_weather", "The weather", {"properties": {"whereabouts": {"type": "string"}}}
     )
     asked = ask("What is the weather in Paris?", tools=(tool,))
-    async with running("llamacpp") as provider:
+    async with engine() as provider:
         (call,) = calls(await answer(provider, asked))
     assert json.loads(call.arguments).keys() <= {"whereabouts"}
 
 
-async def test_a_patch_is_of_its_grammar() -> None:
+async def test_a_patch_is_of_its_grammar(engine: Start) -> None:
     grammar = Lark(PATCH.replace("/(.*)/", "/(.+)/?"))  # lark has no empty terminals
     written = EXAMPLE.replace("\n", "\\n")
     asked = [
@@ -236,7 +249,7 @@ async def test_a_patch_is_of_its_grammar() -> None:
         )
         for seed in range(24)
     ]
-    async with running("llamacpp", slots=16, max_queue=100) as provider:
+    async with engine(slots=16, max_queue=100) as provider:
         answers = await asyncio.gather(*(answer(provider, each) for each in asked))
     whole = [each for each in answers if each.stop.reason != "length"]
     assert whole
@@ -270,22 +283,22 @@ async def test_a_patch_is_of_its_grammar() -> None:
     ],
 )
 async def test_what_cannot_be_enforced_is_refused_before_it_runs(
-    fields: dict[str, Any], param: str, why: str
+    engine: Start, fields: dict[str, Any], param: str, why: str
 ) -> None:
-    async with running("llamacpp") as provider:
+    async with engine() as provider:
         with pytest.raises(InvalidRequest, match=why) as caught:
             await provider.prepare(ask("hi", **fields))
         assert caught.value.param == param
         assert await text(provider, ask("Say hello")) == "Hello! How can I help you today?"
 
 
-async def test_what_is_enforced_is_not_in_the_ledger() -> None:
+async def test_what_is_enforced_is_not_in_the_ledger(engine: Start) -> None:
     request = ask(
         "hi",
         tools=(APPLY, ir.Tool("t", None, {"properties": {"a": {}}}, strict=True)),
         tool_choice=ir.ToolChoice("required"),
         output=ir.OutputFormat("schema", {"type": "object"}),
     )
-    async with running("llamacpp") as provider:
+    async with engine() as provider:
         losses = (await provider.prepare(request)).losses
     assert [loss for loss in losses if loss.verdict != "mapped"] == []
