@@ -130,11 +130,11 @@ def _key(loaded: Loaded) -> tuple[str | None, list[str]]:
 
 
 def _running(server: Server, client: Client, model: str | None, plugins: Plugins) -> Found:
-    name, served = server.index()
+    name, served, default = server.index()
     _fitting(client, served, "add {} to `apis` of its distribution")
     apis = {api: plugins.api(api) for api in served if plugins.missing("api", api) is None}
     listed = {model.id: model for model in server.models(apis.values())}
-    asked = model or next(iter(listed), None)
+    asked = model or default or next(iter(listed), None)
     if asked is None:
         raise ConfigError(f"{server.url} lists no model; choose one with --model PROVIDER/MODEL")
     found = listed.get(asked) or server.model(apis.values(), asked)
@@ -151,7 +151,7 @@ def _running(server: Server, client: Client, model: str | None, plugins: Plugins
         key=KEY if server.locked else None,
     )
     notes = [f"the server wants a key: it has to be in {KEY}"] if server.locked else []
-    notes += [] if model else _others(asked, [*listed])
+    notes += [] if model or default else _others(asked, [*listed])
     return Found(address, name, notes)
 
 

@@ -32,11 +32,12 @@ class Server:
         proxies = [urllib.request.ProxyHandler({})] if _is_this_machine(self.url) else []
         self._opener = urllib.request.build_opener(*proxies)
 
-    def index(self) -> tuple[str, list[str]]:
-        """The name of the distribution, and the protocols that it serves."""
+    def index(self) -> tuple[str, list[str], str | None]:
+        """The name of the distribution, the protocols that it serves, and its default model."""
         match self._get("/"):
-            case {"name": str(name), "apis": dict(apis)}:
-                return name, list(apis)
+            case {"name": str(name), "apis": dict(apis), **rest}:
+                default = rest.get("default_model")
+                return name, list(apis), default if isinstance(default, str) else None
         raise ConfigError(
             f"{self.url}: what answers there is no polystack; give the URL that `stack run` prints"
         )
@@ -44,14 +45,16 @@ class Server:
     def models(self, apis: Iterable[Api]) -> list[Model]:
         for path in _paths(apis, "models"):
             match self._get(path):
-                case {"data": [*entries]}:
+                case {"data": [*entries]} | {"models": [*entries]}:
                     return [model for entry in entries if (model := _model(entry))]
         return []
 
     def model(self, apis: Iterable[Api], name: str) -> Model | None:
         """The model of a name, which need not be among those that are listed."""
         found = (
-            _model(self._get(path.replace("{id}", quote(name)))) for path in _paths(apis, "model")
+            _model(self._get(path.replace("{id}", quote(name))))
+            for path in _paths(apis, "model")
+            if "{id}" in path
         )
         return next(filter(None, found), None)
 
@@ -95,11 +98,14 @@ def _paths(apis: Iterable[Api], action: Action) -> list[str]:
 
 def _model(entry: Any) -> Model | None:
     """A model of a list, whichever protocol's; its sizes have one name or another."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+    if not isinstance(entry, dict):
+        return None
+    id = entry.get("id") or entry.get("model")
+    if not isinstance(id, str):
         return None
     return Model(
-        entry["id"],
-        context_window=_size(entry, "context_window", "max_input_tokens"),
+        id,
+        context_window=_size(entry, "context_window", "max_input_tokens", "context_length"),
         max_output=_size(entry, "max_output_tokens", "max_tokens"),
     )
 

@@ -362,6 +362,20 @@ def test_a_running_stack_tells_its_models_and_their_sizes(connect: Connect, runn
     assert profile["model_providers"]["stack"]["env_key"] == "STACK_API_KEY"
 
 
+def test_a_running_stack_tells_its_default_model(connect: Connect, write: Write) -> None:
+    lines = ("models: {a: {provider: demo}, b: {provider: demo}}", "default_model: b")
+    with serving(write(*lines)) as url:
+        told = as_json(connect("openai", url, "--json"))
+    assert told["model"] == "b"
+    assert not any("--model chooses" in note for note in told["notes"])
+
+
+def test_a_stack_that_serves_one_protocol_is_asked_in_it(connect: Connect, write: Write) -> None:
+    with serving(write("models: {a: {provider: demo}}", apis="[ollama]")) as url:
+        told = as_json(connect("ollama", url, "--json", "--model", "a"))
+    assert (told["model"], told["environment"]) == ("a", {"OLLAMA_HOST": url})
+
+
 @pytest.mark.usefixtures("key")
 def test_a_running_stack_is_asked_for_the_name(refused: Connect, running: str) -> None:
     assert refused("codex", running, "--model", "nope") == (
