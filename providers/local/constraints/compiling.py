@@ -68,8 +68,8 @@ class Compiler:
         )
         if matcher.is_error():
             raise BadGrammar(reason(matcher.get_error()))
-        first = matcher.deep_copy()
-        if not any(first.compute_bitmask()) or first.is_error():
+        # The copies know the first mask, then.
+        if not any(matcher.compute_bitmask()) or matcher.is_error():
             raise BadGrammar("there is no text that it matches")
         return matcher, tuple(matcher.get_grammar_warnings())
 

@@ -98,6 +98,8 @@ class Constraint:
     def accept(self, token: int) -> None:
         """The token that came. Raises `Unmet` for one that was not allowed."""
         stage = self._stage
+        if stage is None:
+            raise Unmet("the answer is complete")
         if token in self._lexicon.ends and not isinstance(stage, Free):
             if not self._matcher.is_accepting() or self._pending:
                 raise Unmet("the answer ended before its grammar did")
@@ -114,8 +116,6 @@ class Constraint:
                     return
                 self._consume(token)
                 self._matched(stage, self._lexicon.text(token))
-            case None:
-                pass
 
     def forced(self) -> list[int]:
         """The tokens that must come next, as far as the grammar leaves no choice."""

@@ -32,7 +32,10 @@ def test_only_what_the_grammar_goes_on_with_is_allowed() -> None:
 
 
 def test_an_answer_that_is_complete_is_done() -> None:
-    assert follow(bound('start: "abc"'), "abc").done
+    constraint = follow(bound('start: "abc"'), "abc")
+    assert constraint.done
+    with pytest.raises(Unmet, match="complete"):
+        constraint.accept(piece("a"))
 
 
 def test_an_answer_that_could_go_on_may_end() -> None:
