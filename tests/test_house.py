@@ -32,7 +32,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "providers.local",
         "providers.local.constraints",
     ),
-    "providers.mlx": ("core.canon", "core.contract", "providers.local"),
+    "providers.mlx": (
+        "core.canon",
+        "core.contract",
+        "providers.local",
+        "providers.local.constraints",
+    ),
     "providers.scripted": ("core.canon", "core.contract"),
     "providers.remote": (
         "core.canon",
