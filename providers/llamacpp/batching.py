@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SIMILAR_TOKENS = 64
 SIMILAR_SHARE = 0.5
+FEW = 32  # tokens that a job may decode in a step while others wait for their prompts
 FULL = 1  # llama_decode: no room in memory for this batch
 
 
@@ -174,10 +175,10 @@ class Batcher:
         spans: list[Span] = []
         room, prefill = self._shape.batch, self._shape.prefill_chunk
         running = [(slot, slot.job) for slot in self._slots if slot.job is not None]
-        running.sort(key=lambda pair: (_missing(*pair) > 1, pair[1].serial))
+        running.sort(key=lambda pair: (_missing(*pair) > FEW, pair[1].serial))
         for slot, job in running:
             missing = _missing(slot, job)
-            size = min(missing, room) if missing == 1 else min(missing, room, prefill)
+            size = min(missing, room) if missing <= FEW else min(missing, room, prefill)
             if size <= 0:
                 continue
             start = len(slot.tokens)
@@ -185,14 +186,14 @@ class Batcher:
             spans.append(Span(slot.id, start, tokens, size == missing))
             slots.append(slot)
             room -= size
-            prefill -= size if missing > 1 else 0
+            prefill -= size if missing > FEW else 0
         return slots, spans
 
     def _sample(self, job: Job, row: int) -> list[Output]:
         wanted = job.sampler.logprobs
         logits = None if wanted is None else self._memory.logits(row).copy()
         try:
-            token, done = self._choose(job, row)
+            token, forced = self._choose(job, row)
         except Unmet as unmet:
             return [Broken(StackError(f"the answer could not be held to its format: {unmet}"))]
         ended = self.vocabulary.ends(token)
@@ -200,22 +201,30 @@ class Batcher:
         logprob = None
         if wanted is not None and not ended:
             logprob = logprobs(logits, token, wanted, self.vocabulary)
-        job.tokens.append(token)
+        job.tokens += [token, *forced]
         outputs: list[Output] = [Token(data, logprob)]
-        if ended or done:
+        outputs += [Token(self.vocabulary.piece(other)) for other in forced]
+        if ended or (job.constraint is not None and job.constraint.done):
             outputs.append(Ended("end"))
         elif len(job.tokens) >= min(job.limit, self.context):
             outputs.append(Ended("length"))
         return outputs
 
-    def _choose(self, job: Job, row: int) -> tuple[int, bool]:
-        """The next token, and whether it completes the answer."""
-        constraint = job.constraint
+    def _choose(self, job: Job, row: int) -> tuple[int, list[int]]:
+        """The next token, and those that can only follow it: they are decoded in one step."""
+        chain, constraint = job.state.chain, job.constraint
         if constraint is None:
-            return self._memory.sample(job.state.chain, row), False
-        token = self._memory.sample(job.state.chain, row, constraint.allowed())
+            return self._memory.sample(chain, row), []
+        token = self._memory.sample(chain, row, constraint.allowed())
         constraint.accept(token)
-        return token, constraint.done
+        forced: list[int] = []
+        room = min(job.limit, self.context) - len(job.tokens) - 1
+        if job.sampler.logprobs is None and not constraint.done:
+            for other in constraint.forced()[: min(room, FEW - 1)]:
+                constraint.accept(other)
+                chain.accept(other)
+                forced.append(other)
+        return token, forced
 
     def _make_room(self) -> list[tuple[Job, Output]]:
         """Memory is full and nothing was decoded; the next step tries again."""

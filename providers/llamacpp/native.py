@@ -277,6 +277,10 @@ class Chain:
         self._add(lib.llama_sampler_init_temp(sampler.temperature))
         self._add(lib.llama_sampler_init_dist(sampler.seed))
 
+    def accept(self, token: int) -> None:
+        """A token that came without being chosen."""
+        self._lib.llama_sampler_accept(self.handle, token)
+
     def _add(self, sampler: Any) -> None:
         # The bindings give a pointer object for NULL too: only its truth tells.
         if not sampler:

@@ -15,6 +15,7 @@ from lark import Lark
 
 from polystack.core import ir
 from polystack.core.canon.errors import InvalidRequest
+from polystack.providers.llamacpp.native import Context
 from polystack.providers.local.provider import Local
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -198,6 +199,31 @@ async def test_log_probabilities_are_the_models_own(engine: Start) -> None:
     first = part.logprobs[0]
     assert first.token != first.top[0].token
     assert first.logprob < first.top[0].logprob
+
+
+async def test_tokens_that_can_only_follow_are_decoded_in_one_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = 0
+
+    def counted(self: Context, spans: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return decode(self, spans)
+
+    decode = Context.decode
+    monkeypatch.setattr(Context, "decode", counted)
+    output = ir.OutputFormat("schema", {"const": "it can be nothing but this long text"})
+    async with running("llamacpp") as provider:
+        found = await answer(provider, ask("hi", output=output))
+        sampling = ir.Sampling(logprobs=True)
+        one_by_one = await answer(provider, ask("hi", output=output, sampling=sampling))
+        short = await answer(provider, ask("hi", output=output, sampling=ir.Sampling(max_tokens=5)))
+    assert found.usage is not None
+    assert short.usage is not None
+    assert ir.text_of(found.parts) == ir.text_of(one_by_one.parts)
+    assert steps < 2 * found.usage.output
+    assert (short.usage.output, short.stop.reason) == (5, "length")
 
 
 # Tools -------------------------------------------------------------------------------------------
