@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
-from threading import Lock
 from typing import Any, Protocol
 
 SPECIAL = b"\xff"  # what the bytes of a token without text begin with
@@ -63,7 +62,6 @@ class Lexicon:
         self._tokenize = vocabulary.tokenize
         specials = sorted((s for s in vocabulary.specials() if len(s) > 1), key=len, reverse=True)
         self._specials = re.compile("|".join(map(re.escape, specials)) or r"(?!)")
-        self._lock = Lock()
         marks = {token: mark for mark, token in self.marks.items()}
         self.pieces = [vocabulary.piece(token) for token in range(self.size)]
         self.ends = [token for token in range(self.size) if vocabulary.ends(token)]
@@ -85,8 +83,7 @@ class Lexicon:
 
     @cached_property
     def quoted(self) -> Quoted:
-        with self._lock:
-            return Quoted(self)
+        return Quoted(self)
 
     def text(self, token: int) -> bytes:
         """What a token adds to the answer: a mark is text, the end is none."""
