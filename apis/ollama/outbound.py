@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import orjson
-
 from ...core.canon import ir
 from ...core.canon.errors import NotSupported
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger, foreign
+from . import arguments
 from .vocabulary import NAME, OPTIONS, given, own, remembered
 
 EFFORTS = ("low", "medium", "high")
@@ -118,23 +117,10 @@ def _call(part: ir.ToolCall, losses: Ledger) -> Document:
     name = part.name if part.namespace is None else f"{part.namespace}__{part.name}"
     if part.namespace is not None:
         losses.approximated(f"{part.at}.namespace", "joined to the name, for lack of namespaces")
-    function = {"name": name, "arguments": _arguments(part, losses)} | rest.pop("function", {})
+    written = arguments.told(part, part.arguments, f"{part.at}.arguments", losses)
+    function = {"name": name, "arguments": written} | rest.pop("function", {})
     id = {} if remembered(part, "_no_id") else {"id": part.id}
     return id | {"function": function} | rest
-
-
-def _arguments(part: ir.ToolCall, losses: Ledger) -> Document:
-    if part.kind == "custom":
-        losses.approximated(f"{part.at}.input", "a text, which stands in an object here")
-        return {"input": part.arguments}
-    try:
-        found = orjson.loads(part.arguments or "{}")
-    except ValueError:
-        found = None
-    if isinstance(found, dict):
-        return found
-    losses.approximated(f"{part.at}.arguments", "no JSON object, which they must be here")
-    return {"arguments": part.arguments}
 
 
 def _result(result: ir.ToolResult, names: Mapping[str, str], losses: Ledger) -> Document:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
 from ...core.canon import ir
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import HEADER, Ledger, fidelity, foreign
+from . import arguments
 from .vocabulary import FINISH, NAME, UNSAID, given, remembered, written
 
 
@@ -28,28 +27,13 @@ def said(generate: bool, text: str, **beside: object) -> Document:
     return {"message": {"role": "assistant", "content": text} | given(**beside)}
 
 
-def call(part: ir.ToolCall, arguments: str, index: int, losses: Ledger) -> Document:
+def call(part: ir.ToolCall, text: str, index: int, losses: Ledger) -> Document:
     """A whole call: this protocol has no pieces of one."""
     name = part.name if part.namespace is None else f"{part.namespace}__{part.name}"
     if part.namespace is not None:
         losses.approximated("tool_calls.namespace", "joined to the name, for lack of namespaces")
-    function = {"index": index, "name": name, "arguments": _object(part, arguments, losses)}
-    return {"id": part.id, "function": function}
-
-
-def _object(part: ir.ToolCall, arguments: str, losses: Ledger) -> Document:
-    at = f"{part.at or 'tool_calls'}.arguments"
-    if part.kind == "custom":
-        losses.approximated(at, "a text, which stands in an object here")
-        return {"input": arguments}
-    try:
-        found = orjson.loads(arguments or "{}")
-    except ValueError:
-        found = None
-    if isinstance(found, dict):
-        return found
-    losses.approximated(at, "no JSON object, which arguments must be here")
-    return {"arguments": arguments}
+    told = arguments.told(part, text, f"{part.at or 'tool_calls'}.arguments", losses)
+    return {"id": part.id, "function": {"index": index, "name": name, "arguments": told}}
 
 
 def logprobs(tokens: Sequence[ir.TokenLogprob]) -> list[Document] | None:

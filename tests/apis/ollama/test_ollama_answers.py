@@ -155,6 +155,31 @@ def test_the_losses_of_an_answer_are_in_its_last_line() -> None:
     ]
 
 
+BIG = '{"a": 123456789012345678901234567890}'
+
+
+@pytest.mark.parametrize("text", [BIG, '{"a":' * 240 + "1" + "}" * 240, '{"a":' * 2000, "[1]"])
+@pytest.mark.parametrize("request_", [CHAT, PROMPT])
+def test_arguments_that_no_line_can_tell_as_they_are_stay_text(
+    text: str, request_: ir.Request
+) -> None:
+    response = ir.Response("1", "m", (ir.ToolCall("c", "f", text),), ir.Stop("tool_call"))
+    found = lines(encoded(play(response), request_))
+    assert found[-1]["done"] is True
+    if request_ is CHAT:
+        (call,) = joined(found)["tool_calls"]
+        assert call["function"]["arguments"] == {"arguments": text}
+        assert found[-1]["x_stack_fidelity"] == "approximated=tool_calls.arguments"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "{}", " {} "])
+def test_a_call_without_arguments_has_an_empty_object(text: str) -> None:
+    response = ir.Response("1", "m", (ir.ToolCall("c", "f", text),), ir.Stop("tool_call"))
+    found = lines(encoded(play(response)))
+    assert joined(found)["tool_calls"][0]["function"]["arguments"] == {}
+    assert "x_stack_fidelity" not in found[-1]
+
+
 def test_tokens_have_their_probabilities() -> None:
     token = ir.TokenLogprob("a", -0.5, b"a", (ir.TokenLogprob("b", -1.0),))
     response = ir.Response("1", "m", (ir.Text("a", logprobs=(token,)),), ir.Stop("end"))
