@@ -11,7 +11,7 @@ from ...core.contract.losses import Ledger, foreign
 from . import arguments
 from .vocabulary import NAME, OPTIONS, given, own, remembered
 
-EFFORTS = ("low", "medium", "high")
+COMMON_EFFORTS = ("low", "medium", "high")  # those that every version knows
 
 
 def encode(request: ir.Request, model: str) -> tuple[Document, Ledger]:
@@ -195,7 +195,7 @@ def _think(config: ir.ReasoningConfig, losses: Ledger) -> Document:
         return {"think": False}
     if config.effort is None:
         return given(think=config.enabled)
-    if config.effort in EFFORTS or config.at == "think":
+    if config.effort in COMMON_EFFORTS or config.at == "think":
         return {"think": config.effort}
     near = "low" if config.effort == "minimal" else "high"
     losses.approximated(f"{at}.effort", f"told as {near!r}")

@@ -9,7 +9,7 @@ from ...core.canon.errors import NotSupported
 from ..validation import validate
 from . import schema
 from .turns import images, turns
-from .vocabulary import LOADING, NAME, OPTIONS, extra, refuse
+from .vocabulary import EFFORTS, LOADING, NAME, OPTIONS, extra, refuse
 
 
 def decode(document: object, operation: str = "create") -> ir.Request:
@@ -100,8 +100,10 @@ def _reasoning(think: schema.Think | None) -> ir.ReasoningConfig:
             return ir.ReasoningConfig()
         case bool():
             return ir.ReasoningConfig(think, at="think")
-        case effort:
+        case effort if effort in EFFORTS:
             return ir.ReasoningConfig(True, effort, at="think")
+        case other:
+            refuse("think", f"must be true, false or one of {', '.join(EFFORTS)}, not {other!r}")
 
 
 def _output(wanted: schema.Format | None) -> ir.OutputFormat:

@@ -7,6 +7,7 @@ conversation, and a result belongs to the first call before it that is of its na
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 
 from ...core.canon import ir
@@ -21,6 +22,7 @@ _BEGINNINGS = {
     "UklGR": "image/webp",
     "Qk0": "image/bmp",
 }
+_KNOWN = ", ".join(kind.removeprefix("image/") for kind in _BEGINNINGS.values())
 
 
 def turns(messages: Sequence[schema.Message]) -> Iterator[ir.Turn]:
@@ -50,12 +52,19 @@ def _parts(message: schema.Message, at: str, position: int) -> Iterator[ir.Part]
 
 def images(found: Sequence[str] | None, at: str) -> Iterator[ir.Media]:
     for i, image in enumerate(found or ()):
-        yield ir.Media("image", media_type(image), image, at=f"{at}.{i}")
+        yield ir.Media("image", _media_type(image, f"{at}.{i}"), image, at=f"{at}.{i}")
 
 
-def media_type(image: str) -> str | None:
-    """What the base64 of an image says it is."""
-    return next((kind for start, kind in _BEGINNINGS.items() if image.startswith(start)), None)
+def _media_type(image: str, at: str) -> str:
+    """What an image is by its own first bytes: other protocols have to be told."""
+    kind = next((kind for start, kind in _BEGINNINGS.items() if image.startswith(start)), None)
+    if kind is None:
+        refuse(at, f"no image that is known here; send {_KNOWN} as base64 alone, not as a URL")
+    try:
+        b64decode(image, validate=True)
+    except ValueError:
+        refuse(at, "its base64 is broken; send the image's bytes in standard base64, whole")
+    return kind
 
 
 def _call(call: schema.ToolCall, at: str, id: str) -> ir.ToolCall:

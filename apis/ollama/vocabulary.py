@@ -4,10 +4,10 @@
 wrote something, and are no field of the wire:
 
 * `_generate`: it was asked by `/api/generate`, with one prompt and no messages
+* `_legacy`: it was asked by `/api/embeddings`, whose answer is one vector
 * `_load`: options that say how a model is loaded, and nothing about an answer
 * `_no_id`: a call or a result came without an identifier
 * `_tool_name`: the name that a result came with
-* `_think`: reasoning was asked for as `true`, and not by its effort
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ FINISH: dict[ir.StopReason, str] = {
 }
 UNSAID = frozenset({"filter", "refusal", "pause"})  # reasons that look like an ordinary end
 REASONS: dict[str, ir.StopReason] = {"stop": "end", "length": "length"}
+
+EFFORTS = ("low", "medium", "high", "max")
 
 # An option of `options`, and the field of `ir.Sampling` that it is.
 OPTIONS = {

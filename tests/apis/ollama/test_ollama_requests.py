@@ -55,6 +55,7 @@ CHATS: dict[str, dict[str, Any]] = {
     "thinking": said(HI, think=True),
     "no_thinking": said(HI, think=False),
     "effort": said(HI, think="high"),
+    "most_effort": said(HI, think="max"),
     "logprobs": said(HI, logprobs=True, top_logprobs=2),
     "tools": said(HI, tools=[WEATHER]),
     "tool_round_trip": said(
@@ -194,6 +195,10 @@ def test_options_of_loading_are_no_loss_to_another_protocol_and_others_are() -> 
         (said(HI, options={"top_p": 3}), "options.top_p: "),
         (said(HI, format="xml"), "format: "),
         (said(HI, think=3), "think: "),
+        (said(HI, think="banana"), "think: must be true, false or one of low, "),
+        (said(HI | {"images": ["data:image/png;base64," + PNG]}), "messages.0.images.0: no image"),
+        (said(HI | {"images": [PNG, "AAAA"]}), "messages.0.images.1: no image that is known"),
+        (said(HI | {"images": [PNG + "!"]}), "messages.0.images.0: its base64 is broken"),
         (said(HI, stream="yes"), "stream: "),
         (said(HI, top_logprobs=2), "top_logprobs: needs logprobs: true"),
         (said(HI, tools=[{"type": "function"}]), "tools.0.function: field required"),
