@@ -53,7 +53,7 @@ class Chat(Api):
     def count(self, count: TokenCount) -> Document:
         return {"object": "chat.completion.input_tokens", "input_tokens": count.input}
 
-    def decode_embedding(self, document: object) -> ir.EmbeddingRequest:
+    def decode_embedding(self, document: object, operation: str = "embed") -> ir.EmbeddingRequest:
         return embeddings.decode(document)
 
     def embeddings(self, request: ir.EmbeddingRequest, answer: ir.Embeddings) -> Document:

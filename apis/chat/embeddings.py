@@ -29,7 +29,7 @@ def decode(document: object) -> ir.EmbeddingRequest:
     wire = validate(EmbeddingsRequest, document)
     unknown = dict(wire.model_extra or {})
     if wire.encoding_format is not None:
-        unknown["encoding_format"] = wire.encoding_format
+        unknown["_encoding_format"] = wire.encoding_format
     return ir.EmbeddingRequest(
         wire.model,
         _texts(wire.input),
@@ -50,7 +50,7 @@ def _texts(given: str | list[Any]) -> tuple[str, ...]:
 
 
 def document(request: ir.EmbeddingRequest, answer: ir.Embeddings) -> Document:
-    asked = (request.extra or {}).get(NAME, {}).get("encoding_format")
+    asked = (request.extra or {}).get(NAME, {}).get("_encoding_format")
     shown = _packed if asked == "base64" else list
     tokens = answer.usage.input if answer.usage is not None else 0
     data = [

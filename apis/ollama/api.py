@@ -66,8 +66,8 @@ class Ollama(Api):
     def about(self, version: str) -> Document:
         return listing.about(version)
 
-    def decode_embedding(self, document: object) -> ir.EmbeddingRequest:
-        return embeddings.decode(document)
+    def decode_embedding(self, document: object, operation: str = "embed") -> ir.EmbeddingRequest:
+        return embeddings.decode(document, operation)
 
     def embeddings(self, request: ir.EmbeddingRequest, answer: ir.Embeddings) -> Document:
         return embeddings.document(request, answer)

@@ -6,18 +6,23 @@ from ...core.canon import ir
 from ...core.contract.api import Document
 from ..validation import validate
 from . import schema
-from .vocabulary import extra, given, refuse, remembered
+from .vocabulary import LOADING, extra, given, refuse, remembered
 
 
-def decode(document: object) -> ir.EmbeddingRequest:
-    if isinstance(document, dict) and "prompt" in document:
+def decode(document: object, operation: str = "embed") -> ir.EmbeddingRequest:
+    if operation == "embeddings":
         old = validate(schema.Embeddings, document)
-        return ir.EmbeddingRequest(old.model, (old.prompt,), extra=extra(old, _legacy=True))
+        return ir.EmbeddingRequest(old.model, (old.prompt,), extra=_extra(old, legacy=True))
     wire = validate(schema.Embed, document)
     inputs = (wire.input,) if isinstance(wire.input, str) else tuple(wire.input)
     if not inputs:
         refuse("input", "at least one text is required")
-    return ir.EmbeddingRequest(wire.model, inputs, wire.dimensions, extra=extra(wire))
+    return ir.EmbeddingRequest(wire.model, inputs, wire.dimensions, extra=_extra(wire))
+
+
+def _extra(wire: schema.Embed | schema.Embeddings, legacy: bool = False) -> ir.Extra | None:
+    asked = {k: v for k, v in (wire.options or {}).items() if k not in LOADING and v is not None}
+    return extra(wire, options=asked or None, _legacy=legacy or None)
 
 
 def document(request: ir.EmbeddingRequest, answer: ir.Embeddings) -> Document:

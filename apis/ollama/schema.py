@@ -92,6 +92,7 @@ class Embed(Wire):
     model: str = Field(min_length=1)
     input: str | list[str] = Field(max_length=1 << 22)
     dimensions: int | None = Field(default=None, ge=1)
+    options: Object | None = None
 
 
 class Embeddings(Wire):
@@ -99,3 +100,4 @@ class Embeddings(Wire):
 
     model: str = Field(min_length=1)
     prompt: str
+    options: Object | None = None

@@ -203,7 +203,7 @@ class Api(ABC):
         """The server itself, whose version is polystack's own."""
         raise NotImplementedError(f"{self.title} does not describe its server")
 
-    def decode_embedding(self, document: object) -> ir.EmbeddingRequest:
+    def decode_embedding(self, document: object, operation: str = "embed") -> ir.EmbeddingRequest:
         """A parsed JSON body that asks for embeddings; raises `InvalidRequest`."""
         raise NotImplementedError(f"{self.title} has no embeddings")
 

@@ -18,12 +18,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..canon import ir
-from ..canon.errors import ConfigError, InvalidRequest, ProtocolViolation, StackError, UnknownModel
+from ..canon.errors import ConfigError, InvalidRequest, StackError, UnknownModel
 from ..contract.api import Api, Document, Operation
 from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
 from ..contract.store import Store
-from . import body, fallback, forwarding, translating
+from . import body, embedding, fallback, forwarding, translating
 from .asking import Asked
 from .call import Call, Reply
 from .catalog import Catalog
@@ -254,16 +254,12 @@ class Stack:
     async def _embed(self, api: Api, operation: Operation, call: Call) -> Reply:
         settings = self.distribution.server
         asked = Asked(api, operation, call, settings.max_depth)
-        request = api.decode_embedding(self._document(call))
+        request = api.decode_embedding(self._document(call), operation.name)
         target = await self.target(request.model)
         if api.name in target.model.native:
             native = forwarding.native_call(api, operation, call, asked, target)
             return await forwarding.forward(api, native, target, settings, call.request_id)
-        answer = await target.provider.embed(replace(request, model=target.model.id))
-        if len(answer.vectors) != len(request.inputs):
-            raise ProtocolViolation(f"{target.provider.name} gave no vector for some input")
-        shown = replace(request, model=target.name)
-        return Reply(200, {}, api.embeddings(shown, answer))
+        return await embedding.embed(api, request, target)
 
     def _document(self, call: Call) -> object:
         if isinstance(call.body, bytes):

@@ -42,7 +42,7 @@ async def _prepared(
     ready = await target.provider.prepare(opened(request, seals, losses))
     losses.add(*(loss for loss in ready.losses if loss.path.split(".")[0] not in handled))
     if target.fidelity == "strict":
-        _refuse_drops(losses)
+        refuse_drops(losses)
     return ready, losses
 
 
@@ -198,7 +198,8 @@ def _log_losses(context: Context) -> None:
         logger.info("req_%s %s %s: %s", context.token, loss.verdict, loss.path, loss.why)
 
 
-def _refuse_drops(losses: Ledger) -> None:
+def refuse_drops(losses: Ledger) -> None:
+    """What a strict route does with a request that would lose something."""
     for loss in losses:
         if loss.verdict in DROPS:
             raise NotSupported(
