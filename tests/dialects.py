@@ -32,6 +32,7 @@ class Answer:
     text: str = ""
     reasoning: str = ""
     calls: list[tuple[str, str]] = field(default_factory=list)  # name, arguments
+    cut: bool = False  # by a limit of tokens: the last of it is not whole
 
 
 def request(api: str, prompt: Prompt, model: str, stream: bool) -> Document:
@@ -78,7 +79,7 @@ def _ask_messages(prompt: Prompt) -> Document:
 
 
 def _whole_message(document: Document) -> Answer:
-    answer = Answer()
+    answer = Answer(cut=document["stop_reason"] == "max_tokens")
     for block in document["content"]:
         if block["type"] == "text":
             answer.text += block["text"]
@@ -91,6 +92,7 @@ def _whole_message(document: Document) -> Answer:
 
 def _streamed_message(frames: list[Document]) -> Answer:
     blocks: list[Document] = []
+    (reason,) = [f["delta"]["stop_reason"] for f in frames if f["type"] == "message_delta"]
     for frame in frames:
         if frame["type"] == "content_block_start":
             assert frame["index"] == len(blocks)
@@ -105,10 +107,10 @@ def _streamed_message(frames: list[Document]) -> Answer:
                 case "input_json_delta":
                     block["partial"] += delta["partial_json"]
     for block in blocks:
-        if block["type"] == "tool_use":
+        if block["type"] == "tool_use" and not (reason == "max_tokens" and block is blocks[-1]):
             block["input"] = json.loads(block["partial"])
     assert frames[-1]["type"] == "message_stop"
-    return _whole_message({"content": blocks})
+    return _whole_message({"content": blocks, "stop_reason": reason})
 
 
 # Responses ---------------------------------------------------------------------------------------
@@ -135,7 +137,7 @@ def _ask_responses(prompt: Prompt) -> Document:
 
 
 def _whole_response(document: Document) -> Answer:
-    answer = Answer()
+    answer = Answer(cut=document["status"] == "incomplete")
     for item in document["output"]:
         if item["type"] == "message":
             answer.text += "".join(part["text"] for part in item["content"])
@@ -160,7 +162,8 @@ def _streamed_response(frames: list[Document]) -> Answer:
             case "response.function_call_arguments.delta":
                 calls[frame["output_index"]][1] += frame["delta"]
     answer.calls = [(name, arguments) for name, arguments in calls.values()]
-    assert frames[-1]["type"] == "response.completed"
+    assert frames[-1]["type"] in ("response.completed", "response.incomplete")
+    answer.cut = frames[-1]["type"] == "response.incomplete"
     assert _whole_response(frames[-1]["response"]) == answer
     return answer
 
@@ -195,6 +198,7 @@ def _whole_chat(document: Document) -> Answer:
         message["content"] or "",
         message.get("reasoning_content") or "",
         [(call["name"], call["arguments"]) for call in calls],
+        document["choices"][0]["finish_reason"] == "length",
     )
 
 
@@ -210,7 +214,9 @@ def _streamed_chat(frames: list[Document]) -> Answer:
             known[0] += call["function"].get("name", "")
             known[1] += call["function"].get("arguments", "")
     answer.calls = [(name, arguments) for name, arguments in calls.values()]
-    assert frames[-1]["choices"][0]["finish_reason"] in ("stop", "tool_calls")
+    reason = frames[-1]["choices"][0]["finish_reason"]
+    assert reason in ("stop", "tool_calls", "length")
+    answer.cut = reason == "length"
     return answer
 
 
