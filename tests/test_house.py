@@ -24,8 +24,14 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "apis.chat": ("core.canon", "core.contract", "apis"),
     "apis.ollama": ("core.canon", "core.contract", "apis"),
     "providers": (),
-    "providers.local": ("core.canon", "core.contract", "providers.local.constraints"),
+    "providers.local": (
+        "core.canon",
+        "core.contract",
+        "providers.local.constraints",
+        "providers.local.formats",
+    ),
     "providers.local.constraints": ("core.canon", "core.contract", "providers.local"),
+    "providers.local.formats": ("core.canon",),
     "providers.llamacpp": (
         "core.canon",
         "core.contract",

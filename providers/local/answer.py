@@ -55,12 +55,14 @@ class Answer:
         return self._tokens.attached(events, self._parser.held)
 
     def close(self, reason: Literal["end", "length"], prompt: int, cached: int) -> list[ir.Event]:
-        """The rest of the events, `Finished` included."""
+        """The rest of the events, `Finished` included unless an error has come."""
         parser = self._parser
         events, self._first = self._first, []
         events += parser.feed(self._decoder.decode(b"", True))
         events += parser.close(cut=reason == "length")
         events = self._tokens.attached(events, 0)
+        if parser.failed:
+            return merged(events)  # an error was the last event
         usage = ir.Usage(prompt, self._output, cache_read=cached, reasoning=self._reasoning)
         notes: list[ir.JSON] = list(parser.notes)
         extra = {NOTES: {"notes": notes}} if notes else None

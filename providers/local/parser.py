@@ -1,51 +1,54 @@
 """The text of a model, as it comes, split into reasoning, tool calls and text.
 
-The format is the one that most open models were taught: `<think>…</think>` around reasoning, and
-`<tool_call>{"name": …, "arguments": {…}}</tool_call>` around a call, several in a turn. Text goes
-in by any chunks, canonical parts come out, and the chunking makes no difference to them. Nothing
-is lost but the marks and the white space around them: what looks like a call and is none stays
-text, with a line in `notes`.
+How a model writes those is a format of `formats/`; by default `<think>…</think>` around reasoning,
+and `<tool_call>{"name": …, "arguments": {…}}</tool_call>` around a call, several in a turn. Text
+goes in by any chunks, canonical parts come out, and the chunking makes no difference to them.
+Nothing is lost but the marks and the white space around them: what looks like a call and is none
+stays text with a line in `notes`, or, if so configured, ends the answer with an error.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Literal, TypeAlias
 
 from ...core.canon import ir
+from ...core.canon.errors import StackError
 from ...core.canon.stopping import StopStrings, unsettled
+from .formats.calls import Reader, written
+from .formats.hermes import CALL, CALL_END
+from .formats.nesting import Nesting
+from .formats.reasoning import REASONING, THINK, THINK_END, ReasoningFormat
+from .formats.source import Malformed, Source
+from .formats.table import FORMATS, ToolFormat
 
-THINK, THINK_END = "<think>", "</think>"
-CALL, CALL_END = "<tool_call>", "</tool_call>"
+__all__ = ["CALL", "CALL_END", "MARKS", "THINK", "THINK_END", "Nesting", "Offered", "Parser"]
+
 MARKS = (THINK, THINK_END, CALL, CALL_END)
+MALFORMED = "a malformed tool call was left in the text"
+NOT_WHOLE = "the arguments of a tool call are not whole"
+NOT_JSON = "the arguments of a tool call are not JSON"
+REMEDY = "ask again, or set `malformed: text` to get such calls as text"
 
-_HEAD = re.compile(
-    r'\s*\{\s*"name"\s*:\s*("(?:[^"\\\x00-\x1f]|\\.)*")\s*,\s*"(?:arguments|parameters)"\s*:\s*(?=\S)'
-)
+Kind: TypeAlias = Literal["opens", "closes", "calls", "starts"]
 
 
 class State(Enum):
     GAP = "between parts"
     THINKING = "inside reasoning"
     TEXT = "inside text"
-    CALL = "at the head of a call"
-    ARGUMENTS = "inside a call's arguments"
-    TAIL = "behind a call's arguments"
-    AFTER = "behind a call"
+    CALL = "where a format's reader reads"
 
 
-# Which marks are read where, and where each leads; all else is text of the state.
-TABLE: dict[State, dict[str, State]] = {
-    State.GAP: {THINK: State.THINKING, CALL: State.CALL},
-    State.THINKING: {THINK_END: State.GAP},
-    State.TEXT: {CALL: State.CALL},
-    State.CALL: {},
-    State.ARGUMENTS: {},
-    State.TAIL: {},
-    State.AFTER: {CALL_END: State.GAP},
+# Which kinds of marks are read where; all else is text of the state.
+TABLE: dict[State, tuple[Kind, ...]] = {
+    State.GAP: ("opens", "calls", "starts"),
+    State.THINKING: ("closes",),
+    State.TEXT: ("calls",),
+    State.CALL: (),
 }
 
 
@@ -56,6 +59,11 @@ class Offered:
     name: str
     kind: ir.ToolKind = "function"
     namespace: str | None = None
+    schema: ir.Object = field(default_factory=dict, compare=False, repr=False)
+
+
+class _Enough(Exception):
+    """The answer is complete, whatever else may come."""
 
 
 class Parser:
@@ -63,8 +71,8 @@ class Parser:
 
     `tools` are those on offer by the model's names for them; without any, a call's marks are
     plain text. `thinking` says that the prompt has opened the reasoning already. When `done` is
-    set, the answer is complete and the model may stop: a stop string was met (`met`), or the one
-    call that was allowed has ended.
+    set, the answer is complete and the model may stop: a stop string was met (`met`), the one
+    call that was allowed has ended, or the last event was an error (`failed`).
     """
 
     def __init__(
@@ -75,23 +83,35 @@ class Parser:
         thinking: bool = False,
         parallel: bool = True,
         stop: tuple[str, ...] = (),
+        tool_format: ToolFormat = FORMATS["hermes"],
+        reasoning_format: ReasoningFormat = REASONING["think"],
+        malformed: Literal["text", "error"] = "text",
     ) -> None:
         self._mint = mint
         self._tools = tools or {}
         self._parallel = parallel
+        self._strict = malformed == "error"
         self._stops = StopStrings(stop)
         # With stop strings about, white space goes out at once: one of them may be made of it.
         self._trims = bool(tools) and not stop
+        self._marks = _marks(tool_format, reasoning_format, bool(tools))
+        self._silent = frozenset(tool_format.starts)
+        self._source = Source()
+        self._reader: Generator[None, None, None] | None = None
+        self._quiet = False  # nothing has announced the call that is being read
         self._state = State.THINKING if thinking else State.GAP
-        self._buffer = ""
         self._beginning = not thinking
+        self._cut = False
         self._index = -1
         self._open: type[ir.Part] | None = None
-        self._nesting = Nesting()
+        self._arguments: list[str] = []
         self._events: list[ir.Event] = []
         self.calls = 0
         self.done = False
+        self.failed = False
         self.notes: list[str] = []
+        if tool_format.answer is not None:
+            self._read(tool_format.answer)
 
     @property
     def met(self) -> str | None:
@@ -99,203 +119,195 @@ class Parser:
 
     @property
     def thinking(self) -> bool:
-        return self._state is State.THINKING
+        return self._state is State.THINKING or self._open is ir.Reasoning
 
     @property
     def held(self) -> int:
         """Characters that came in and have not gone anywhere yet."""
-        return len(self._buffer) + self._stops.held
+        return len(self._source.text) + self._stops.held
 
     def feed(self, text: str) -> list[ir.Event]:
-        if not self.done:
-            self._buffer += text
-            while not self.done and self._STEPS[self._state](self):
-                pass
-        return self._taken()
+        self._source.add(text)
+        return self._run()
 
     def close(self, cut: bool = False) -> list[ir.Event]:
         """The model has ended; `cut` says that it was not by its own will."""
-        if not self.done:
-            noted = len(self.notes)
-            self._CLOSES.get(self._state, Parser._close_text)(self)
-            if cut:
-                del self.notes[noted:]  # what is cut off is not the model's mistake
-            elif self._state is State.ARGUMENTS:
-                self.calls += 1
-                self.notes.append("the arguments of a tool call are not whole")
-        self._end()
+        self._source.closed = True
+        self._cut = cut
+        events = self._run()
+        if not self.failed:
+            self._end()
+        return events + self._taken()
+
+    def _run(self) -> list[ir.Event]:
+        while not self.done and self._STEPS[self._state](self):
+            pass
         return self._taken()
 
     def _taken(self) -> list[ir.Event]:
         events, self._events = self._events, []
         return events
 
-    # What each state does with the buffer; False asks for more text ------------------------------
-
-    def _marks(self) -> dict[str, State]:
-        marks = TABLE[self._state]
-        return marks if self._tools else {m: s for m, s in marks.items() if m != CALL}
+    # What each state does with the text; False asks for more -------------------------------------
 
     def _gap(self) -> bool:
-        rest = self._buffer.lstrip()
+        source, marks = self._source, self._marks[State.GAP]
+        rest = source.text.lstrip()
+        if not self._beginning:
+            source.text = rest
         if not rest:
             return False
-        marks = self._marks()
-        for mark, state in marks.items():
-            if rest.startswith(mark):
-                self._buffer = rest[len(mark) :]
-                self._beginning = False
-                return self._enter(state)
-            if mark.startswith(rest):
-                return False
-        if not self._beginning:
-            self._buffer = rest
-        return self._enter(State.TEXT)
+        if not source.closed and any(m != rest and m.startswith(rest) for m in marks):
+            return False
+        mark = max((m for m in marks if rest.startswith(m)), key=len, default=None)
+        self._beginning = False
+        if mark is None:
+            self._state = State.TEXT
+            return True
+        return self._follow(marks[mark], mark, len(source.text) - len(rest) + len(mark))
 
     def _flow(self) -> bool:
         """Reasoning or text: all of it goes out, up to a mark or what may become one."""
-        marks = self._marks()
-        found = [(self._buffer.find(mark), mark) for mark in marks if mark in self._buffer]
-        trims = self._trims or self.thinking
-        if not found:
-            settled = len(self._buffer) - unsettled(self._buffer, tuple(marks))
-            if trims:
-                settled = len(self._buffer[:settled].rstrip())
-            self._say(self._buffer[:settled])
-            self._buffer = self._buffer[settled:]
+        source, marks = self._source, self._marks[self._state]
+        found = [(i, -len(m), m) for m in marks if (i := source.text.find(m)) >= 0]
+        thinking = self._state is State.THINKING
+        trims = self._trims or thinking
+        end = min(found)[0] if found else len(source.text)
+        if not found and not source.closed:
+            end -= unsettled(source.text, tuple(marks))
+        if trims and (found or thinking or not source.closed):
+            end = len(source.text[:end].rstrip())
+        source.at = end
+        text = source.text[:end]
+        source.keep()
+        (self.think if thinking else self._say)(text)
+        if self.done or not found:
             return False
-        at, mark = min(found)
-        self._say(self._buffer[:at].rstrip() if trims else self._buffer[:at])
-        if self.done:
-            return False
-        self._end()
-        self._buffer = self._buffer[at + len(mark) :]
-        return self._enter(marks[mark])
+        mark = min(found)[2]
+        return self._follow(marks[mark], mark, source.text.index(mark) + len(mark))
+
+    def _follow(self, target: State | Reader, mark: str, end: int) -> bool:
+        """Go where the mark leads that ends here."""
+        self._source.at = end
+        if isinstance(target, State):
+            self._end()
+            self._source.keep()
+            self._state = target
+        else:
+            self._source.mark = end
+            self._quiet = mark in self._silent
+            self._read(target)
+        return True
+
+    def _read(self, reader: Reader) -> None:
+        self._reader = reader(self._source, self)
+        self._state = State.CALL
 
     def _call(self) -> bool:
-        rest = self._buffer.lstrip()
-        if not rest:
-            return False
-        if not rest.startswith("{"):
-            return self._not_a_call(0)
-        head = _HEAD.match(self._buffer)
-        if head and self._buffer[head.end()] == "{":
-            name = _string(head[1])
-            offered = self._tools.get(name, Offered(name))
-            if offered.kind == "function":
-                self._start(ir.ToolCall(self._mint(), offered.name, "", "function"), offered)
-                self._buffer = self._buffer[head.end() :]
-                return self._enter(State.ARGUMENTS)
-        end = self._nesting.end(self._buffer)
-        if end is None:
-            return False
-        return self._whole(end) or self._not_a_call(end)
-
-    def _whole(self, end: int) -> bool:
-        """A call whose arguments cannot be streamed; False if it is none after all."""
+        assert self._reader is not None
         try:
-            call = json.loads(self._buffer[:end], strict=False)
-        except (ValueError, RecursionError):
-            return False
-        if not isinstance(call, dict) or not isinstance(name := call.get("name"), str):
-            return False
-        offered = self._tools.get(name, Offered(name))
-        arguments = _arguments(call.get("arguments", call.get("parameters", {})), offered.kind)
-        self._start(ir.ToolCall(self._mint(), offered.name, "", offered.kind), offered)
-        self._delta(arguments)
-        self._ended_call()
-        self._buffer = self._buffer[end:]
-        return self._enter(State.AFTER)
+            next(self._reader)
+        except StopIteration:
+            self._source.keep()
+            self._state = State.GAP
+            return True
+        except Malformed:
+            return self._not_a_call()
+        except _Enough:
+            pass
+        return False
 
-    def _not_a_call(self, end: int) -> bool:
-        self.notes.append("a malformed tool call was left in the text")
-        whole = CALL + self._buffer[:end]
-        self._buffer = self._buffer[end:]
-        self._state = State.TEXT
-        self._say(whole)
+    def _not_a_call(self) -> bool:
+        """What the reader has not settled is text; a call that it began ends with what it has."""
+        source = self._source
+        self._state = State.TEXT if source.mark else State.GAP
+        if self._open is ir.ToolCall:
+            self.calls += not self._cut
+            self._end()
+            self._broken(NOT_WHOLE)
+        elif not self._quiet:
+            self._broken(MALFORMED)
+        source.at, read = source.mark, source.text[: source.mark]
+        if not self.failed:
+            source.keep()
+            self._say(read)
         return not self.done
-
-    def _arguments(self) -> bool:
-        end = self._nesting.end(self._buffer)
-        # The scanner keeps its place in what stays in the buffer, so all of it goes out.
-        self._delta(self._buffer[:end])
-        self._buffer = "" if end is None else self._buffer[end:]
-        if end is None:
-            self._nesting.forget()
-            return False
-        self._ended_call()
-        return self._enter(State.TAIL)
-
-    def _tail(self) -> bool:
-        rest = self._buffer.lstrip()
-        if not rest:
-            return False
-        if rest[0] == "}":
-            self._buffer = rest[1:]
-        elif rest[0] == ",":  # members that no client has asked for
-            end = self._nesting.end("{" + self._buffer)
-            if end is None:
-                return False
-            self.notes.append("a tool call had members beside its name and its arguments")
-            self._buffer = self._buffer[end - 1 :]
-        return self._enter(State.AFTER)
-
-    def _after(self) -> bool:
-        rest = self._buffer.lstrip()
-        if CALL_END.startswith(rest):
-            if rest == CALL_END:
-                self._buffer = ""
-                return self._enter(State.GAP)
-            return False
-        self._buffer = rest.removeprefix(CALL_END)
-        return self._enter(State.GAP)
 
     _STEPS: Mapping[State, Callable[[Parser], bool]] = {
         State.GAP: _gap,
         State.THINKING: _flow,
         State.TEXT: _flow,
         State.CALL: _call,
-        State.ARGUMENTS: _arguments,
-        State.TAIL: _tail,
-        State.AFTER: _after,
     }
 
-    def _enter(self, state: State) -> bool:
-        self._state = state
-        self._nesting = Nesting()
-        return True
+    # What readers tell ---------------------------------------------------------------------------
 
-    # The end of the text -------------------------------------------------------------------------
+    def offered(self, name: str) -> bool:
+        return name in self._tools
 
-    def _close_text(self) -> None:
-        if self._state is State.THINKING:
-            self._say(self._buffer.rstrip())
-        elif self._buffer.strip() or self._state is State.TEXT:
-            self._state = State.TEXT
-            self._say(self._buffer)
-        self._buffer = ""
+    def schema(self, name: str) -> ir.Object:
+        return self._tools[name].schema if name in self._tools else {}
 
-    def _close_call(self) -> None:
-        end = len(self._buffer)
-        if not self._whole(end):
-            self._not_a_call(end)
+    def streams(self, name: str) -> bool:
+        return self._known(name).kind == "function"
 
-    def _close_markup(self) -> None:
-        self._buffer = ""  # white space, or the beginning of a mark
+    def begin(self, name: str) -> None:
+        self._source.keep()
+        self._end()
+        offered = self._known(name)
+        call = ir.ToolCall(self._mint(), offered.name, "", offered.kind)
+        self._started(replace(call, namespace=offered.namespace))
 
-    _CLOSES: Mapping[State, Callable[[Parser], None]] = {
-        State.CALL: _close_call,
-        State.ARGUMENTS: _close_markup,
-        State.TAIL: _close_markup,
-        State.AFTER: _close_markup,
-    }
+    def arguments(self, text: str) -> None:
+        self._arguments.append(text)
+        self._delta(text)
+
+    def end(self) -> None:
+        self._end()
+        self.calls += 1
+        self.done = not self._parallel
+        if not _is_json("".join(self._arguments)):
+            self._broken(NOT_JSON)
+        if self.done:
+            raise _Enough
+
+    def whole(self, name: str, arguments: object) -> None:
+        kind = self._known(name).kind
+        text = _text(arguments, kind)
+        self.begin(name)
+        self._delta(text)
+        self._arguments = ["{}" if kind == "custom" else text]
+        self.end()
+
+    def note(self, text: str) -> None:
+        if not self._cut:  # what is cut off is not the model's mistake
+            self.notes.append(text)
+
+    def say(self, text: str) -> None:
+        self._say(text)
+        if self.done:
+            raise _Enough
+
+    def think(self, text: str) -> None:
+        self._write(ir.Reasoning, text if self._open is ir.Reasoning else text.lstrip())
+
+    def part(self) -> None:
+        self._end()
+
+    def _known(self, name: str) -> Offered:
+        return self._tools.get(name, Offered(name))
+
+    def _broken(self, text: str) -> None:
+        self.note(text)
+        if self._strict and not self._cut:
+            self._end()
+            why = f"the model wrote a tool call that cannot be read: {text}; {REMEDY}"
+            self._events.append(ir.Failed(StackError(why, code="malformed_tool_call")))
+            self.done = self.failed = True
 
     # Events --------------------------------------------------------------------------------------
 
     def _say(self, text: str) -> None:
-        if self.thinking:
-            self._write(ir.Reasoning, text.lstrip() if self._open is None else text)
-            return
         self._write(ir.Text, self._stops.feed(text))
         if self._stops.met is not None:
             self.done = True
@@ -304,17 +316,16 @@ class Parser:
     def _write(self, kind: type[ir.Text] | type[ir.Reasoning], text: str) -> None:
         if not text:
             return
-        if self._open is None:
-            self._index += 1
-            self._open = kind
-            self._events.append(ir.PartStarted(self._index, kind("")))
+        if self._open is not kind:
+            self._close()
+            self._started(kind(""))
         self._delta(text)
 
-    def _start(self, call: ir.ToolCall, offered: Offered) -> None:
+    def _started(self, part: ir.Text | ir.Reasoning | ir.ToolCall) -> None:
         self._index += 1
-        self._open = ir.ToolCall
-        call = replace(call, namespace=offered.namespace)
-        self._events.append(ir.PartStarted(self._index, call))
+        self._open = type(part)
+        self._arguments = []
+        self._events.append(ir.PartStarted(self._index, part))
 
     def _delta(self, text: str) -> None:
         if text:
@@ -322,63 +333,41 @@ class Parser:
 
     def _end(self) -> None:
         self._write(ir.Text, self._stops.flush())
+        self._close()
+
+    def _close(self) -> None:
         if self._open is not None:
             self._events.append(ir.PartEnded(self._index))
             self._open = None
 
-    def _ended_call(self) -> None:
-        self._end()
-        self.calls += 1
-        self.done = not self._parallel
+
+def _marks(
+    tools: ToolFormat, reasoning: ReasoningFormat, offered: bool
+) -> dict[State, dict[str, State | Reader]]:
+    kinds: dict[Kind, Mapping[str, State | Reader]] = {
+        "opens": {reasoning.opens: State.THINKING} if reasoning.opens else {},
+        "closes": {reasoning.closes: State.GAP} if reasoning.closes else {},
+        "calls": tools.marks if offered else {},
+        "starts": tools.starts if offered else {},
+    }
+    return {
+        state: {mark: to for kind in found for mark, to in kinds[kind].items()}
+        for state, found in TABLE.items()
+    }
 
 
-class Nesting:
-    """Finds the end of a JSON value in a text that grows; brackets inside strings do not count."""
-
-    def __init__(self) -> None:
-        self._at = 0
-        self._depth = 0
-        self._string = False
-        self._escaped = False
-
-    def forget(self) -> None:
-        """The text begins anew where it ended; the depth stays."""
-        self._at = 0
-
-    def end(self, text: str) -> int | None:
-        """Where the value ends, or None as long as it does not."""
-        for at in range(self._at, len(text)):
-            char = text[at]
-            if self._string:
-                if self._escaped:
-                    self._escaped = False
-                elif char == "\\":
-                    self._escaped = True
-                elif char == '"':
-                    self._string = False
-            elif char == '"':
-                self._string = True
-            elif char in "{[":
-                self._depth += 1
-            elif char in "}]":
-                self._depth -= 1
-                if self._depth == 0:
-                    return at + 1
-        self._at = len(text)
-        return None
-
-
-def _string(literal: str) -> str:
+def _is_json(text: str) -> bool:
     try:
-        return str(json.loads(literal))
-    except ValueError:
-        return literal[1:-1]
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
-def _arguments(value: object, kind: ir.ToolKind) -> str:
+def _text(value: object, kind: ir.ToolKind) -> str:
     """A call's arguments as text: free text for a custom tool, else JSON."""
     if kind == "custom" and isinstance(value, dict) and isinstance(value.get("input"), str):
         return str(value["input"])
     if isinstance(value, str):
         return value
-    return json.dumps({} if value is None else value, ensure_ascii=False)
+    return written({} if value is None else value)
