@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .calls import Reader
 from .hermes import CALL, CALL_END, hermes
+from .tagged import DSML, MINIMAX, QWEN, SEED, function, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +31,31 @@ class ToolFormat:
 
 FORMATS = {
     row.name: row
-    for row in (ToolFormat("hermes", "Qwen 2.5 and 3, Hermes", {CALL: hermes}, others=(CALL_END,)),)
+    for row in (
+        ToolFormat("hermes", "Qwen 2.5 and 3, Hermes", {CALL: hermes}, others=(CALL_END,)),
+        ToolFormat(
+            "qwen3-coder",
+            "Qwen3-Coder, Qwen3-Next and later, Nemotron 3, Step 3.5",
+            {CALL: section(QWEN), QWEN.function: function(QWEN)},
+            others=(CALL_END,),
+        ),
+        ToolFormat(
+            "seed",
+            "Seed-OSS",
+            {"<seed:tool_call>": section(SEED), CALL: hermes},
+            others=(SEED.section_end, CALL_END),
+        ),
+        ToolFormat(
+            "minimax",
+            "MiniMax M2",
+            {"<minimax:tool_call>": section(MINIMAX), CALL: hermes},
+            others=(MINIMAX.section_end, CALL_END),
+        ),
+        ToolFormat(
+            "deepseek-v3.2",
+            "DeepSeek V3.2",
+            {"<｜DSML｜function_calls>": section(DSML), CALL: hermes},
+            others=("｜DSML｜", CALL_END),
+        ),
+    )
 }

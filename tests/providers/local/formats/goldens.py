@@ -57,4 +57,110 @@ HERMES = Golden(
     marks=("<tool_call>", "</tool_call>", '{"name": "get_weather", "arguments": {', "}}"),
 )
 
-GOLDENS = {"hermes": HERMES}
+
+def _tagged(begin: str, tag: str, close: str, end: str, *, quotes: bool = False) -> Golden:
+    """The examples of formats that differ in their tags only."""
+
+    def name(text: str) -> str:
+        return f'"{text}"' if quotes else text
+
+    def opening(kind: str, text: str) -> str:
+        return f"{tag}{kind}{name(text)}>"
+
+    parameter = "parameter name=" if quotes else "parameter="
+    function = "invoke name=" if quotes else "function="
+    done = "invoke" if quotes else "function"
+
+    def made(tool: str, **arguments: str) -> str:
+        lines = "".join(
+            f"{opening(parameter, key)}\n{value}\n{close}parameter>\n"
+            for key, value in arguments.items()
+        )
+        return f"{opening(function, tool)}\n{lines}{close}{done}>\n"
+
+    one = f"{begin}\n{made('get_weather', city='Paris')}{end}"
+    paris, rome = made("get_weather", city="Paris"), made("get_time", city="Rome", days="5")
+    every = made(
+        "get_weather",
+        city="12",
+        days="3.0",
+        ratio="1",
+        metric="true",
+        where='{"x": 1}',
+        tags='["a"]',
+        maybe="null",
+    )
+    odd = made("unknown", a="[1]", b="two words", c=" x\n\ny ", d="NaN")
+    inner = f"a {close}parameter> b"
+    return Golden(
+        one=one,
+        two=f"{one}\n{begin}\n{made('get_time', city='Rome', days='5')}{end}",
+        more=(
+            (
+                f"{begin}{paris}{rome}{end}",
+                [PARIS, FIVE],
+            ),
+            (
+                f"{begin}\n{every}{end}So.",
+                [
+                    call(
+                        "get_weather",
+                        {
+                            "city": "12",
+                            "days": 3,
+                            "ratio": 1,
+                            "metric": True,
+                            "where": {"x": 1},
+                            "tags": ["a"],
+                            "maybe": None,
+                        },
+                    ),
+                    ir.Text("So."),
+                ],
+            ),
+            (
+                f"{begin}{odd}{end}",
+                [call("unknown", {"a": [1], "b": "two words", "c": " x\n\ny ", "d": "NaN"})],
+            ),
+            (
+                f"{begin}{made('get_weather', city=inner)}{end}",
+                [call("get_weather", {"city": inner})],
+            ),
+            (
+                f"{begin}{made('apply_patch', input='*** Begin')}{end}",
+                [ir.ToolCall("call_1", "apply_patch", "*** Begin", "custom")],
+            ),
+            (f"{begin}{made('files__read')}{end}", [READ]),
+            (HERMES.one.replace("<tool_call>", begin, 1).replace("</tool_call>", end), [PARIS]),
+        ),
+        broken=(
+            f"{begin}none{end}",
+            f"{begin}{opening(function, 'get_weather')}oops{close}{done}>{end}",
+            f"{begin}{opening(function, 'get_weather')}{opening(parameter, 'city')}Pa",
+        ),
+        marks=(
+            begin,
+            end,
+            opening(function, "get_weather"),
+            opening(parameter, "city"),
+            f"{close}parameter>",
+            f"{close}{done}>",
+        ),
+    )
+
+
+READ = ir.ToolCall("call_1", "read", "{}", "function", "files")
+
+GOLDENS = {
+    "hermes": HERMES,
+    "qwen3-coder": _tagged("<tool_call>", "<", "</", "</tool_call>"),
+    "seed": _tagged("<seed:tool_call>", "<", "</", "</seed:tool_call>"),
+    "minimax": _tagged("<minimax:tool_call>", "<", "</", "</minimax:tool_call>", quotes=True),
+    "deepseek-v3.2": _tagged(
+        "<｜DSML｜function_calls>",
+        "<｜DSML｜",
+        "</｜DSML｜",
+        "</｜DSML｜function_calls>",
+        quotes=True,
+    ),
+}
