@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from .calls import Reader
+from .glm import GLM, LONGCAT, pairs
 from .hermes import CALL, CALL_END, hermes
 from .tagged import DSML, MINIMAX, QWEN, SEED, function, section
 
@@ -50,6 +51,13 @@ FORMATS = {
             "MiniMax M2",
             {"<minimax:tool_call>": section(MINIMAX), CALL: hermes},
             others=(MINIMAX.section_end, CALL_END),
+        ),
+        ToolFormat("glm", "GLM 4.5 and later", {CALL: pairs(GLM)}, others=(*astuple(GLM),)),
+        ToolFormat(
+            "longcat",
+            "LongCat",
+            {"<longcat_tool_call>": pairs(LONGCAT), CALL: hermes},
+            others=(*astuple(LONGCAT), CALL_END),
         ),
         ToolFormat(
             "deepseek-v3.2",

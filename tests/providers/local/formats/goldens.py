@@ -149,6 +149,60 @@ def _tagged(begin: str, tag: str, close: str, end: str, *, quotes: bool = False)
     )
 
 
+def _pairs(prefix: str) -> Golden:
+    begin, end = f"<{prefix}tool_call>", f"</{prefix}tool_call>"
+
+    def pair(key: str, value: str, between: str = "\n") -> str:
+        return (
+            f"<{prefix}arg_key>{key}</{prefix}arg_key>{between}"
+            f"<{prefix}arg_value>{value}</{prefix}arg_value>{between}"
+        )
+
+    paris = f"{begin}get_weather\n{pair('city', 'Paris')}{end}"
+    broken_value = f"a</{prefix}arg_value> b"
+    several = [("city", "12"), ("days", "3"), ("metric", "true"), ("tags", '["a", "b"]')]
+    every = "".join(pair(key, value, "") for key, value in several)
+    return Golden(
+        one=paris,
+        two=f"{paris}\n{begin}get_time\n{pair('city', 'Rome')}{pair('days', '5')}{end}",
+        more=(
+            (
+                f"{begin}get_weather{every}{end}",
+                [
+                    call(
+                        "get_weather",
+                        {"city": "12", "days": 3, "metric": True, "tags": ["a", "b"]},
+                    )
+                ],
+            ),
+            (f"{begin}files__read\n{end}\nSo.", [READ, ir.Text("So.")]),
+            (
+                f"{begin}get_weather\n{pair('city', broken_value)}{end}",
+                [call("get_weather", {"city": broken_value})],
+            ),
+            (
+                f"{begin}apply_patch\n{pair('input', ' *** Begin')}{end}",
+                [ir.ToolCall("call_1", "apply_patch", " *** Begin", "custom")],
+            ),
+            (HERMES.one.replace("<tool_call>", begin, 1).replace("</tool_call>", end), [PARIS]),
+        ),
+        broken=(
+            f"{begin}two words{end}",
+            f"{begin}{end}",
+            f"{begin}get_weather\n{pair('city', 'Paris')}oops{end}",
+            f"{begin}get_weather\n<{prefix}arg_key>city",
+        ),
+        marks=(
+            begin,
+            f"{begin}get_weather\n",
+            pair("city", "x"),
+            f"<{prefix}arg_key>",
+            f"</{prefix}arg_value>",
+            end,
+        ),
+    )
+
+
 READ = ir.ToolCall("call_1", "read", "{}", "function", "files")
 
 GOLDENS = {
@@ -156,6 +210,8 @@ GOLDENS = {
     "qwen3-coder": _tagged("<tool_call>", "<", "</", "</tool_call>"),
     "seed": _tagged("<seed:tool_call>", "<", "</", "</seed:tool_call>"),
     "minimax": _tagged("<minimax:tool_call>", "<", "</", "</minimax:tool_call>", quotes=True),
+    "glm": _pairs(""),
+    "longcat": _pairs("longcat_"),
     "deepseek-v3.2": _tagged(
         "<｜DSML｜function_calls>",
         "<｜DSML｜",

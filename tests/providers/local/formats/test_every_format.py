@@ -135,6 +135,9 @@ def test_no_word_is_lost(data: st.DataObject, name: str) -> None:
     found = data.draw(st.lists(st.sampled_from(golden.marks or ("",)), max_size=5))
     text = "".join(f"{fragment} KEPT{n} " for n, fragment in enumerate(found))
     parts = read(parser(name), text)
-    out = "".join(p.arguments if isinstance(p, ir.ToolCall) else ir.text_of((p,)) for p in parts)
-    out += "".join(p.text for p in parts if isinstance(p, ir.Reasoning))
+    out = "".join(
+        part.name + part.arguments if isinstance(part, ir.ToolCall) else part.text
+        for part in parts
+        if isinstance(part, ir.ToolCall | ir.Text | ir.Reasoning)
+    )
     assert all(f"KEPT{n}" in out for n in range(len(found)))
