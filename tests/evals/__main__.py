@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from . import calls
+from . import calls, patches
 from .tally import Tally, table
 
 ENGINES = ("llamacpp", "mlx")
-SIZES = {False: {"calls": 24}, True: {"calls": 204}}  # short and long
-EVALUATIONS: dict[str, Callable[[str, int], Awaitable[list[Tally]]]] = {"calls": calls.evaluate}
+Evaluate = Callable[[str, int], Coroutine[Any, Any, list[Tally]]]
+EVALUATIONS: dict[str, tuple[Evaluate, int, int]] = {  # with their sizes, short and long
+    "calls": (calls.evaluate, 24, 204),
+    "patch": (patches.evaluate, 4, 100),
+}
 
 
 def main() -> int:
@@ -21,10 +25,10 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="as much as the project asks for")
     parser.add_argument("--engine", choices=ENGINES, action="append", help="only this one")
     options = parser.parse_args()
-    evaluate, size = EVALUATIONS[options.name], SIZES[options.long][options.name]
+    evaluate, short, long = EVALUATIONS[options.name]
     tallies: list[Tally] = []
     for engine in options.engine or ENGINES:
-        tallies += asyncio.run(evaluate(engine, size))  # type: ignore[arg-type]
+        tallies += asyncio.run(evaluate(engine, long if options.long else short))
     print(table(tallies))
     for line in [*(n for t in tallies for n in t.notes), *(p for t in tallies for p in t.problems)]:
         print(line)

@@ -17,46 +17,24 @@ import httpx2
 from dialects import PATHS, Answer, Document, Prompt, request, streamed, whole
 from jsonschema import Draft202012Validator
 
-from polystack.core import Stack
-
+from .running import WAVE, asked
 from .tally import Tally
 from .tools import ASKED, TOOLS
 
 LIMIT = 300  # tokens of an answer
-WAVE = 24  # requests at a time
 APART = 10_000  # the seeds of two protocols
 SCHEMAS = {tool["name"]: tool["schema"] for tool in TOOLS}
-
-
-def stack(engine: str) -> Stack:
-    config = {"model": "builtin:tiny", "context": 4096, "slots": 16, "max_queue": 2 * WAVE}
-    return Stack.load(
-        {
-            "version": 1,
-            "name": "evaluation",
-            "apis": list(PATHS),
-            "providers": {"tiny": {"type": engine, "config": config}},
-            "models": {"tiny": {"provider": "tiny"}},
-            "default_model": "tiny",
-        }
-    )
 
 
 async def evaluate(engine: str, calls: int) -> list[Tally]:
     """At least so many calls, spread over the protocols."""
     modes = [(api, stream) for api in PATHS for stream in (False, True)]
     share = -(-calls // len(modes))
-    async with stack(engine) as running, client(running) as http:
+    async with asked(engine) as http:
         return [
             await _mode(http, engine, api, stream, share, count(APART * number))
             for number, (api, stream) in enumerate(modes)
         ]
-
-
-def client(running: Stack) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(
-        transport=running.transport(), base_url="http://stack", timeout=None, trust_env=False
-    )
 
 
 async def _mode(

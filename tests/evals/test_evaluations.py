@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evals import calls
+from evals import calls, patches
 from evals.tally import Tally, table
 
 pytestmark = pytest.mark.engine
@@ -22,3 +22,7 @@ def good(tallies: list[Tally]) -> None:
 
 async def test_every_call_parses_and_its_tool_takes_it(engine: str) -> None:
     good(await calls.evaluate(engine, 24))
+
+
+async def test_every_patch_is_of_codexs_grammar(engine: str) -> None:
+    good(await patches.evaluate(engine, 4))

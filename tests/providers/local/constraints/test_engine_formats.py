@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from engines import answer, ask, running, text
-from lark import Lark
+from evals.patches import PATCH
 
 from polystack.core import ir
 from polystack.core.canon.errors import InvalidRequest
@@ -30,28 +30,9 @@ def engine(request: pytest.FixtureRequest) -> Start:
     return partial(running, request.param)
 
 
-# The shape of the patches that coding agents write, rule by rule in the syntax that they send.
-PATCH = """
-start: begin hunk+ end
-begin: "*** Begin Patch" LF
-end: "*** End Patch" LF?
-hunk: added | deleted | changed
-added: "*** Add File: " path LF added_line+
-deleted: "*** Delete File: " path LF
-changed: "*** Update File: " path LF moved? lines?
-path: /(.+)/
-added_line: "+" /(.*)/ LF -> line
-moved: "*** Move to: " path LF
-lines: (place | line)+ last?
-place: ("@@" | "@@ " /(.+)/) LF
-line: ("+" | "-" | " ") /(.*)/ LF
-last: "*** End of File" LF
-%import common.LF
-"""
 APPLY = ir.Tool(
     "apply_patch", "Edit files", kind="custom", grammar=ir.ToolGrammar("lark", PATCH, at="tools.0")
 )
-EXAMPLE = "*** Begin Patch\n*** Add File: notes.txt\n+hello world\n*** End Patch\n"
 
 WORDS = {"type": "string", "maxLength": 12}
 SCHEMAS: list[dict[str, Any]] = [
@@ -261,28 +242,6 @@ async def test_an_argument_has_the_name_that_the_tool_gives_it(engine: Start) ->
     async with engine() as provider:
         (call,) = calls(await answer(provider, asked))
     assert json.loads(call.arguments).keys() <= {"whereabouts"}
-
-
-async def test_a_patch_is_of_its_grammar(engine: Start) -> None:
-    grammar = Lark(PATCH.replace("/(.*)/", "/(.+)/?"))  # lark has no empty terminals
-    written = EXAMPLE.replace("\n", "\\n")
-    asked = [
-        ask(
-            f'Call apply_patch with {{"input": "{written}"}}',
-            tools=(APPLY,),
-            tool_choice=ir.ToolChoice("named", name="apply_patch", kind="custom"),
-            sampling=hot(seed),
-        )
-        for seed in range(24)
-    ]
-    async with engine(slots=16, max_queue=100) as provider:
-        answers = await asyncio.gather(*(answer(provider, each) for each in asked))
-    whole = [each for each in answers if each.stop.reason != "length"]
-    assert whole
-    for each in whole:
-        for call in calls(each):
-            assert call.kind == "custom"
-            grammar.parse(call.arguments)
 
 
 # Refused -----------------------------------------------------------------------------------------
