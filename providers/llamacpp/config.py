@@ -58,8 +58,12 @@ class Config(LocalConfig):
             return self.threads
         return 1 if self.path.stat().st_size <= SMALL else os.cpu_count() or 1
 
+    def window(self, header: Header) -> int:
+        """The context of one conversation; the engine may round it up."""
+        return self.context or min(header.context_length or CONTEXT, CONTEXT)
+
     def shape(self, header: Header) -> Shape:
-        context = self.context or min(header.context_length or CONTEXT, CONTEXT)
+        context = self.window(header)
         cells, unified = context * self.slots, self.kv_unified
         size = header.cache_bytes_per_token or 0
         if unified is None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from ...core.canon.errors import ConfigError
 from ...core.contract.provider import ConfigModel
 from ..local.hub import fetch_file, reference
+from ..local.known import Known
 from ..local.provider import Local
 from . import native
 from .batching import Batcher
@@ -29,18 +30,16 @@ class LlamaCpp(Local):
     def probe(cls) -> Sequence[str]:
         return ["polystack.providers.llamacpp.doctor"]
 
-    async def engine(self) -> Batcher:
+    async def known(self) -> Known:
         if (wanted := reference(self.config.model)) is not None:
             self.config = self.config.at(await asyncio.to_thread(fetch_file, wanted))
-        config = self.config
-        self._header = await asyncio.to_thread(header_of, config)
-        return Batcher(
-            lambda lib: native.Model(lib, config.path, config.gpu_layers),
-            config.shape(self._header),
-        )
+        header = await asyncio.to_thread(header_of, self.config)
+        self._shape = self.config.shape(header)
+        return Known(self.config.window(header), header.chat_template)
 
-    def template(self) -> str | None:
-        return self._header.chat_template
+    def engine(self) -> Batcher:
+        config = self.config
+        return Batcher(lambda lib: native.Model(lib, config.path, config.gpu_layers), self._shape)
 
 
 def header_of(config: Settings) -> Header:

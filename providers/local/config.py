@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,6 +45,9 @@ class LocalConfig(BaseModel):
     )
     default_max_tokens: int | None = Field(
         None, ge=1, description="for requests that set no limit; by default the context's"
+    )
+    load: Literal["start", "use"] = Field(
+        "start", description="when the model is loaded: at the start, or for its first request"
     )
     chat_template: str | None = Field(None, description="instead of the model's own (Jinja text)")
     sampling: Sampling = Sampling()

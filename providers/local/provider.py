@@ -8,71 +8,45 @@ from __future__ import annotations
 import asyncio
 import secrets
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from ...core.canon import ir
-from ...core.canon.errors import ConfigError, ContextOverflow, InvalidRequest, Overloaded
+from ...core.canon.errors import ConfigError, ContextOverflow, InvalidRequest
 from ...core.contract.provider import Model, Prepared, Provider, TokenCount
 from .accounting import callable_tools
 from .answer import Answer
 from .config import LocalConfig
-from .constraints.enforcing import Enforced, Enforcer
+from .constraints.enforcing import Enforced
 from .constraints.planning import Thoughts
 from .generation import generation
-from .guarding import Guard, cut
+from .guarding import cut
 from .job import Job
+from .known import Known
 from .messages import Plan, plan
 from .parser import CALL, THINK, Parser
+from .residency import Residency
+from .resident import Resident, TextEngine
 from .sampling import Sampler, check, sampler
 from .tools import Names
-from .worker import Engine, Worker
 
 if TYPE_CHECKING:
     from .template import ChatTemplate
 
-T = TypeVar("T")
 NEVER = float("-inf")  # the bias of a token that must not come
 
 
 @dataclass(frozen=True, slots=True)
 class _Encoded:
-    """A request as the engine takes it."""
+    """A request as the engine takes it; what is made of a vocabulary goes when that goes."""
 
+    at: Resident
     plan: Plan
     tokens: list[int]
     thinking: bool
     enforced: Enforced | None = None
-
-
-class Vocabulary(Protocol):
-    """Text to tokens. `marks` are the tokens of the marks that parsers look for."""
-
-    @property
-    def size(self) -> int: ...
-    @property
-    def marks(self) -> Mapping[str, int]: ...
-    @property
-    def special_texts(self) -> Mapping[str, str]: ...
-    def specials(self) -> Iterable[str]:
-        """The texts that are read as one token each, whatever they stand in."""
-
-    def tokenize(self, text: str, beginning: bool = True) -> list[int]: ...
-    def piece(self, token: int) -> bytes: ...
-    def ends(self, token: int) -> bool: ...
-
-
-class TextEngine(Engine, Protocol):
-    """Once it is loaded, any thread may use its vocabulary."""
-
-    @property
-    def vocabulary(self) -> Vocabulary: ...
-    @property
-    def context(self) -> int:
-        """Tokens that one conversation may have."""
 
 
 class Local(Provider):
@@ -85,70 +59,61 @@ class Local(Provider):
 
     def __init__(self, name: str, config: LocalConfig) -> None:
         super().__init__(name, config)
-        self._pool: ThreadPoolExecutor | None = None
-        self._worker: Worker | None = None
-        self._engine: TextEngine
-        self._template: ChatTemplate
-        self._guard: Guard
-        self._enforcer: Enforcer | None = None
+        self._known: Known
+        self._residency = Residency(name, self._load, Resident.stop)
 
     @abstractmethod
-    async def engine(self) -> TextEngine:
-        """A fresh engine that has loaded nothing; raises `ConfigError` for what is not there."""
+    async def known(self) -> Known:
+        """Fetch what is not here and read what needs no loading, before anything else.
+
+        Raises `ConfigError` for what is not there.
+        """
 
     @abstractmethod
-    def template(self) -> str | None:
-        """The source of the model's own chat template, once the engine is loaded."""
+    def engine(self) -> TextEngine:
+        """A fresh engine that has loaded nothing."""
 
     # Life ----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        self._engine = await self.engine()
-        worker = Worker(self.name, self._engine, self.config.slots + self.config.queue)
-        await worker.start()
-        self._worker = worker
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix=f"prompts {self.name}")
-        try:
-            self._template = await self._aside(self._parsed)
-            self._guard = await self._aside(lambda: Guard(self._engine.vocabulary.specials()))
-            if self.constrains and Enforcer.available():
-                self._enforcer = Enforcer(self._engine.vocabulary)
-        except BaseException:
-            await self.stop()
-            raise
+        self._known = await self.known()
+        self._outline = await asyncio.to_thread(self._parsed)
+        self._residency.open()
+        if self.config.load == "start":
+            try:
+                await self._residency.arrived()
+            except BaseException:
+                await self.stop()
+                raise
 
     async def stop(self) -> None:
-        pool, self._pool = self._pool, None
-        worker, self._worker = self._worker, None
-        if pool is not None:
-            # Tokenizers use the model: they have to be through before it goes.
-            await asyncio.to_thread(pool.shutdown)
-        if worker is not None:
-            await worker.stop()
+        await self._residency.close()
 
-    async def _aside(self, work: Callable[[], T]) -> T:
-        """Run what takes a while on another thread than the loop's or the engine's."""
-        self._running()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def _load(self) -> Resident:
+        resident = Resident(self.name, self.engine(), self.config.slots + self.config.queue)
+        await resident.start(self._parsed, self.constrains)
+        return resident
 
-    def _running(self) -> Worker:
-        if self._worker is None:
-            raise Overloaded(f"{self.name} is not running", retry_after=5)
-        return self._worker
+    @property
+    def _engine(self) -> TextEngine:
+        assert self._residency.here is not None, "nothing is loaded"
+        return self._residency.here.engine
 
     def status(self) -> Mapping[str, int]:
-        worker = self._worker
-        if worker is None:
-            return {}
-        slots = self.config.slots
+        resident, slots = self._residency.here, self.config.slots
+        if resident is None:
+            return {"slots": slots, "running": 0, "waiting": 0}
+        worker = resident.worker
         return {"slots": slots, "running": worker.running, "waiting": worker.queued}
 
     async def models(self) -> Sequence[Model]:
-        self._running()
-        context = self._engine.context
+        """Without loading. Whether a model thinks is then what its template says."""
+        self._residency.check()
+        resident = self._residency.here
+        context = self._known.context if resident is None else resident.engine.context
         features = set(self.features)
-        features |= {"tools"} if self._template.hermes else set()
-        features |= {"reasoning"} if THINK in self._engine.vocabulary.marks else set()
+        features |= {"tools"} if self._outline.hermes else set()
+        features |= {"reasoning"} if self._thinks(resident) else set()
         return [
             Model(
                 self.config.name,
@@ -158,18 +123,23 @@ class Local(Provider):
             )
         ]
 
-    def _parsed(self) -> ChatTemplate:
+    def _thinks(self, resident: Resident | None) -> bool:
+        if resident is None:
+            return self._outline.names(THINK)
+        return THINK in resident.engine.vocabulary.marks
+
+    def _parsed(self, tokens: Mapping[str, str] | None = None) -> ChatTemplate:
         from jinja2 import TemplateError
 
         from .template import ChatTemplate
 
-        source = self.config.chat_template or self.template()
+        source = self.config.chat_template or self._known.template
         if source is None:
             raise ConfigError(
                 f"{self.config.model}: the model has no chat template; give one as `chat_template`"
             )
         try:
-            return ChatTemplate(source, self._engine.vocabulary.special_texts)
+            return ChatTemplate(source, tokens)
         except TemplateError as error:
             raise ConfigError(
                 f"{self.config.model}: its chat template cannot be read: {error}"
@@ -178,10 +148,10 @@ class Local(Provider):
     # Calls ---------------------------------------------------------------------------------------
 
     async def prepare(self, request: ir.Request) -> Prepared:
-        self._running()
-        check(request.sampling, self._engine.vocabulary.size)
-        encoded = await self._aside(lambda: self._enforced(request, self._encode(request)))
-        size, limit = len(encoded.tokens), self._engine.context
+        async with self._residency.use() as at:
+            check(request.sampling, at.engine.vocabulary.size)
+            encoded = await self._encoded(at, request)
+            size, limit = len(encoded.tokens), at.engine.context
         if size > limit - 1:
             raise ContextOverflow(size, limit - 1)  # the answer needs a token at least
         if not size:
@@ -189,51 +159,70 @@ class Local(Provider):
         return Prepared(lambda choice: self._run(request, encoded, choice), encoded.plan.losses)
 
     async def count_tokens(self, request: ir.Request) -> TokenCount:
-        encoded = await self._aside(lambda: self._encode(request))
+        async with self._residency.use() as at:
+            encoded = await at.aside(lambda: self._encode(at, request))
         return TokenCount(len(encoded.tokens))
 
-    def _encode(self, request: ir.Request) -> _Encoded:
+    async def _encoded(self, at: Resident, request: ir.Request) -> _Encoded:
+        return await at.aside(lambda: self._enforced(request, self._encode(at, request)))
+
+    def _encode(self, at: Resident, request: ir.Request) -> _Encoded:
         try:
-            mapped = plan(request, self._template, enforced=self._enforcer is not None)
-            messages, tools, seam = self._guard.seamed(mapped.messages, mapped.tools)
-            prompt = self._template.render(messages, tools, mapped.kwargs)
+            mapped = plan(request, at.template, enforced=at.enforcer is not None)
+            messages, tools, seam = at.guard.seamed(mapped.messages, mapped.tools)
+            prompt = at.template.render(messages, tools, mapped.kwargs)
         except RecursionError:
             raise InvalidRequest("the request is nested too deeply") from None
         text, thinking = prompt.text, prompt.thinking
-        begun = self._guard.spoken(mapped.continued, seam) + mapped.forced
+        begun = at.guard.spoken(mapped.continued, seam) + mapped.forced
         if begun and thinking:
             text, thinking = text + "\n</think>\n\n", False
         text += begun
-        vocabulary = self._engine.vocabulary
+        vocabulary = at.engine.vocabulary
         beginning = vocabulary.special_texts["bos_token"]
         first, *rest = cut(text, seam)
         tokens = vocabulary.tokenize(first, not (beginning and text.startswith(beginning)))
         for piece in rest:
             tokens += vocabulary.tokenize(piece, False)
-        return _Encoded(mapped, tokens, thinking)
+        return _Encoded(at, mapped, tokens, thinking)
 
     def _enforced(self, request: ir.Request, encoded: _Encoded) -> _Encoded:
         """The same, with what its answer is held to."""
-        if self._enforcer is None:
+        at = encoded.at
+        if at.enforcer is None:
             return encoded
         mapped = encoded.plan
         names = Names(request.tools)
-        found, losses = self._enforcer.enforced(
+        found, losses = at.enforcer.enforced(
             request,
             {names.flat(tool.namespace, tool.name): tool for tool in callable_tools(request)},
-            Thoughts(encoded.thinking, self._may_think(mapped)),
+            Thoughts(encoded.thinking, self._may_think(at, mapped)),
             mapped.continued,
         )
         mapped.losses = [*mapped.losses, *losses]
         return replace(encoded, enforced=found)
 
-    def _may_think(self, mapped: Plan) -> bool:
-        if mapped.continued or THINK not in self._engine.vocabulary.marks:
+    def _may_think(self, at: Resident, mapped: Plan) -> bool:
+        if mapped.continued or THINK not in at.engine.vocabulary.marks:
             return False
         wanted = mapped.kwargs.get("enable_thinking")
-        return self._template.thinks_unasked if wanted is None else bool(wanted)
+        return at.template.thinks_unasked if wanted is None else bool(wanted)
 
-    def _run(self, request: ir.Request, encoded: _Encoded, choice: int) -> AsyncIterator[ir.Event]:
+    async def _run(
+        self, request: ir.Request, encoded: _Encoded, choice: int
+    ) -> AsyncIterator[ir.Event]:
+        """The model may have left since the request was encoded: then both are done anew."""
+        async with self._residency.use() as at:
+            if encoded.at is not at:
+                encoded = await self._encoded(at, request)
+            running = self._generation(request, encoded, choice)
+            async with aclosing(cast("AsyncGenerator[ir.Event]", running)) as events:
+                async for event in events:
+                    yield event
+
+    def _generation(
+        self, request: ir.Request, encoded: _Encoded, choice: int
+    ) -> AsyncIterator[ir.Event]:
         parser = Parser(
             _call_id,
             encoded.plan.offered,
@@ -242,20 +231,20 @@ class Local(Provider):
             stop=request.sampling.stop,
         )
         held = None if encoded.enforced is None else encoded.enforced.constraint()
-        limit, chosen = self._limit(request), self._sampler(request, encoded, choice)
+        limit, chosen = self._limit(encoded.at, request), self._sampler(request, encoded, choice)
         job = Job(encoded.tokens, limit, chosen, held)
         started = ir.Started(secrets.token_hex(12), request.model or self.config.name)
-        events = generation(self._running(), job, Answer(parser, encoded.plan.forced), started)
+        events = generation(encoded.at.worker, job, Answer(parser, encoded.plan.forced), started)
         return _warming(events) if request.sampling.max_tokens == 0 else events
 
-    def _limit(self, request: ir.Request) -> int:
+    def _limit(self, at: Resident, request: ir.Request) -> int:
         asked = request.sampling.max_tokens
         if asked is None:
-            asked = self.config.default_max_tokens or self._engine.context
+            asked = self.config.default_max_tokens or at.engine.context
         return max(1, asked)  # the engine reads a prompt only to say something after it
 
     def _sampler(self, request: ir.Request, encoded: _Encoded, choice: int) -> Sampler:
-        vocabulary = self._engine.vocabulary
+        vocabulary = encoded.at.engine.vocabulary
         made = sampler(request.sampling, self.config.defaults, choice, vocabulary.size)
         trigger = vocabulary.marks.get(CALL)
         if trigger is not None and not encoded.plan.offered:

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..local.doctor import tell
 from .config import Config
-from .loading import REMEDY, load
+from .loading import load
+from .outline import REMEDY
 
 
 def check() -> dict[str, Any]:

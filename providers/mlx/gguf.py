@@ -44,9 +44,7 @@ def load(path: Path, context: int | None) -> Loaded:
     model.load_weights(list(weights.items()))
     mx.eval(model.parameters())
     limit = int(told["qwen3.context_length"])
-    return Loaded(
-        model, _vocabulary(told), told["tokenizer.chat_template"], context or min(limit, CONTEXT)
-    )
+    return Loaded(model, _vocabulary(told), context or min(limit, CONTEXT))
 
 
 def _renamed(name: str) -> str:

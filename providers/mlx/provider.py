@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from ...core.contract.provider import ConfigModel
 from ..local.hub import fetch_folder, reference
+from ..local.known import Known
 from ..local.provider import Local
 from .batching import Batcher
 from .config import Config as Settings
-from .loading import check
+from .outline import look
 
 FILES = ("*.json", "*.safetensors", "*.jinja")  # of a repository
 
@@ -29,12 +30,10 @@ class Mlx(Local):
     def probe(cls) -> Sequence[str]:
         return ["polystack.providers.mlx.doctor"]
 
-    async def engine(self) -> Batcher:
+    async def known(self) -> Known:
         if (wanted := reference(self.config.model)) is not None:
             self.config = self.config.at(await asyncio.to_thread(fetch_folder, wanted, FILES))
-        await asyncio.to_thread(check, self.config)
-        self._batcher = Batcher(self.config)
-        return self._batcher
+        return await asyncio.to_thread(look, self.config)
 
-    def template(self) -> str | None:
-        return self._batcher.loaded.template
+    def engine(self) -> Batcher:
+        return Batcher(self.config)

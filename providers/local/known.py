@@ -1,0 +1,13 @@
+"""What the files of a model tell before it is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`context` is of one conversation, in tokens; the engine may round it up."""
+
+    context: int
+    template: str | None
