@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from . import calls, patches
+from . import calls, patches, schemas
 from .tally import Tally, table
 
 ENGINES = ("llamacpp", "mlx")
 Evaluate = Callable[[str, int], Coroutine[Any, Any, list[Tally]]]
 EVALUATIONS: dict[str, tuple[Evaluate, int, int]] = {  # with their sizes, short and long
     "calls": (calls.evaluate, 24, 204),
+    "schemas": (schemas.evaluate, 16, 1),  # one schema of so many
     "patch": (patches.evaluate, 4, 100),
 }
 

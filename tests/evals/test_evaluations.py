@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evals import calls, patches
+from evals import calls, patches, schemas
 from evals.tally import Tally, table
 
 pytestmark = pytest.mark.engine
@@ -22,6 +22,10 @@ def good(tallies: list[Tally]) -> None:
 
 async def test_every_call_parses_and_its_tool_takes_it(engine: str) -> None:
     good(await calls.evaluate(engine, 24))
+
+
+async def test_every_document_is_of_its_schema(engine: str) -> None:
+    good(await schemas.evaluate(engine, 16))
 
 
 async def test_every_patch_is_of_codexs_grammar(engine: str) -> None:
