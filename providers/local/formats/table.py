@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, field
 from .calls import Reader
 from .glm import GLM, LONGCAT, pairs
 from .hermes import CALL, CALL_END, hermes
+from .sections import DEEPSEEK, KIMI, called, opened
 from .tagged import DSML, MINIMAX, QWEN, SEED, function, section
 
 
@@ -58,6 +59,18 @@ FORMATS = {
             "LongCat",
             {"<longcat_tool_call>": pairs(LONGCAT), CALL: hermes},
             others=(*astuple(LONGCAT), CALL_END),
+        ),
+        ToolFormat(
+            "deepseek",
+            "DeepSeek V3, R1 and V3.1",
+            {DEEPSEEK.begin: opened(DEEPSEEK), DEEPSEEK.call: called(DEEPSEEK), CALL: hermes},
+            others=(*DEEPSEEK.marks, CALL_END),
+        ),
+        ToolFormat(
+            "kimi-k2",
+            "Kimi K2",
+            {KIMI.begin: opened(KIMI), KIMI.call: called(KIMI), CALL: hermes},
+            others=(*KIMI.marks, CALL_END),
         ),
         ToolFormat(
             "deepseek-v3.2",

@@ -205,7 +205,90 @@ def _pairs(prefix: str) -> Golden:
 
 READ = ir.ToolCall("call_1", "read", "{}", "function", "files")
 
+_KIMI = "<|tool_call_begin|>functions.{}:{}<|tool_call_argument_begin|>{}<|tool_call_end|>"
+_KIMI_PARIS = _KIMI.format("get_weather", 0, '{"city": "Paris"}')
+_KIMI_ROME = _KIMI.format("get_time", 1, '{"city": "Rome", "days": 5}')
+KIMI = Golden(
+    one=f"<|tool_calls_section_begin|>{_KIMI_PARIS}<|tool_calls_section_end|>",
+    two=f"<|tool_calls_section_begin|>{_KIMI_PARIS}{_KIMI_ROME}<|tool_calls_section_end|>",
+    more=(
+        (f"{_KIMI_PARIS} {_KIMI_ROME}<|tool_calls_section_end|>So.", [PARIS, FIVE, ir.Text("So.")]),
+        ("<|tool_call_begin|>get_weather<|tool_call_argument_begin|>{}", [call("get_weather", {})]),
+        (_KIMI.format("files__read", 12, ""), [READ]),
+        (
+            _KIMI.format("apply_patch", 0, '{"input": "*** Begin"}'),
+            [ir.ToolCall("call_1", "apply_patch", "*** Begin", "custom")],
+        ),
+        (
+            "<|tool_calls_section_begin|>\n<|tool_call_begin|>\nfunctions.get_weather:0\n"
+            '<|tool_call_argument_begin|>\n{"city": "Paris"}\n<|tool_call_end|>\n'
+            "<|tool_calls_section_end|>",
+            [PARIS],
+        ),
+    ),
+    broken=(
+        "<|tool_calls_section_begin|>none<|tool_calls_section_end|>",
+        "<|tool_call_begin|>two words<|tool_call_argument_begin|>{}<|tool_call_end|>",
+        "<|tool_call_begin|>functions.get_weather:0 Paris<|tool_call_end|>",
+        "<|tool_call_begin|>get_weather<|tool_call_argument_begin|>Paris<|tool_call_end|>",
+    ),
+    marks=(
+        "<|tool_calls_section_begin|>",
+        "<|tool_call_begin|>",
+        "functions.get_weather:0<|tool_call_argument_begin|>{",
+        "}<|tool_call_end|>",
+        "<|tool_calls_section_end|>",
+    ),
+)
+
+
+def _v3(name: str, arguments: str) -> str:
+    return (
+        f"<｜tool▁call▁begin｜>function<｜tool▁sep｜>{name}\n```json\n{arguments}\n```"
+        "<｜tool▁call▁end｜>"
+    )
+
+
+_V31 = "<｜tool▁call▁begin｜>{}<｜tool▁sep｜>{}<｜tool▁call▁end｜>"
+_V31_PARIS = _V31.format("get_weather", '{"city": "Paris"}')
+_V31_ROME = _V31.format("get_time", '{"city": "Rome", "days": 5}')
+DEEPSEEK = Golden(
+    one=f"<｜tool▁calls▁begin｜>{_V31_PARIS}<｜tool▁calls▁end｜>",
+    two=f"<｜tool▁calls▁begin｜>{_V31_PARIS}{_V31_ROME}<｜tool▁calls▁end｜>",
+    more=(
+        (
+            f"<｜tool▁calls▁begin｜>{_v3('get_weather', PARIS.arguments)}\n"
+            f"{_v3('get_time', FIVE.arguments)}<｜tool▁calls▁end｜>",
+            [PARIS, FIVE],
+        ),
+        (_V31.format("function", "{}"), [call("function", {})]),
+        (
+            f"<｜tool▁calls▁begin｜>{_v3('apply_patch', '{}')}",
+            [ir.ToolCall("call_1", "apply_patch", "{}", "custom")],
+        ),
+        (
+            _V31.format("get_weather", '{"city": "<｜tool▁call▁end｜>"}'),
+            [call("get_weather", {"city": "<｜tool▁call▁end｜>"})],
+        ),
+    ),
+    broken=(
+        "<｜tool▁calls▁begin｜>none<｜tool▁calls▁end｜>",
+        "<｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\nParis<｜tool▁call▁end｜>",
+        _V31.format("two words", "{}"),
+    ),
+    marks=(
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁call▁begin｜>function<｜tool▁sep｜>",
+        "get_weather\n```json\n{",
+        "<｜tool▁sep｜>{",
+        "}<｜tool▁call▁end｜>",
+        "<｜tool▁calls▁end｜>",
+    ),
+)
+
 GOLDENS = {
+    "kimi-k2": KIMI,
+    "deepseek": DEEPSEEK,
     "hermes": HERMES,
     "qwen3-coder": _tagged("<tool_call>", "<", "</", "</tool_call>"),
     "seed": _tagged("<seed:tool_call>", "<", "</", "</seed:tool_call>"),
