@@ -170,9 +170,9 @@ class Turn(Node):
 
 @node()
 class ToolGrammar(Node):
-    """The language that a custom tool's input must belong to."""
+    """The language that a custom tool's input, or a whole answer, must belong to."""
 
-    syntax: str  # "lark" or "regex"
+    syntax: str  # "lark", "regex" or "gbnf"
     definition: str
 
 
@@ -236,12 +236,15 @@ class ReasoningConfig(Node):
 
 @node()
 class OutputFormat(Node):
+    """What the whole answer must be; `grammar` is of the kind of that name."""
+
     kind: Literal["text", "json", "schema", "grammar"] = "text"
     schema: Object | None = None
     name: str | None = None
     description: str | None = None
     strict: bool | None = None
     verbosity: str | None = None
+    grammar: ToolGrammar | None = None
 
 
 @node()

@@ -70,7 +70,9 @@ def _tool_choice(request: ir.Request, enforced: bool) -> Iterator[Loss]:
 
 def _output(output: ir.OutputFormat, enforced: bool) -> Iterator[Loss]:
     at = output.at or "output"
-    if output.kind != "text" and not enforced:
+    if output.kind == "grammar" and not enforced:
+        yield Loss(at, "dropped", f"the answer's grammar {UNENFORCED}")
+    elif output.kind != "text" and not enforced:
         why = f"the model is asked for this format in words; it {UNENFORCED}"
         yield Loss(at, "approximated", why)
     if output.verbosity is not None:

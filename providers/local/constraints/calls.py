@@ -18,6 +18,7 @@ from ....core.contract.losses import Loss
 from ..parser import CALL, CALL_END
 from .compiling import BadGrammar, Compiler
 from .constraint import Bound, Stage
+from .languages import lark
 from .schemas import closed, enforced
 
 INPUT = {
@@ -26,8 +27,6 @@ INPUT = {
     "required": ["input"],
     "additionalProperties": False,
 }
-GRAMMAR = 64 << 10  # characters of a tool's own grammar
-
 # The tokens of a text are the model's choice here: it writes them with escapes.
 UNFORCED = '\n%llguidance {"no_forcing": true}\n'
 
@@ -102,7 +101,7 @@ class Calls:
         tail = "}" + self._format.after
         behind, _ = self._compiler.compiled("start: " + literal(tail, self._compiler))
         try:
-            matcher, _ = self._compiler.compiled(grammar(tool.grammar), quoted=True)
+            matcher, _ = self._compiler.compiled(lark(tool.grammar) + UNFORCED, quoted=True)
         except BadGrammar as bad:
             raise InvalidRequest(
                 f"{at}: the {tool.grammar.syntax} grammar of the tool {tool.name!r} cannot be "
@@ -130,27 +129,6 @@ class Calls:
                 payload.stage.matcher, after, quoted=True, follows=payload.stage.follows
             )
         return Bound(matcher, then, heads)
-
-
-def grammar(wanted: ir.ToolGrammar) -> str:
-    """A tool's own grammar as the compiler takes it. Raises `BadGrammar`."""
-    if len(wanted.definition) > GRAMMAR:
-        raise BadGrammar(f"it has {len(wanted.definition)} characters, and {GRAMMAR} is the limit")
-    match wanted.syntax:
-        case "lark":
-            return wanted.definition + UNFORCED
-        case "regex":
-            return f"start: {regex(wanted.definition)}{UNFORCED}"
-        case other:
-            raise BadGrammar(f"its syntax {other!r} is none of lark and regex")
-
-
-def regex(pattern: str) -> str:
-    from llguidance import regex_to_lark
-
-    if "\n" in pattern:
-        pattern = pattern.replace("\n", r"\n")
-    return f"/{regex_to_lark(pattern)}/"
 
 
 def literal(text: str, compiler: Compiler) -> str:

@@ -18,7 +18,7 @@ from .lexicon import Lexicon
 
 T = TypeVar("T")
 
-_PLACE = re.compile(r"at (\d+)\((\d+)\): (?P<schema>failed to compile JSON schema: )?")
+_PLACE = re.compile(r"(?:at )?(\d+)\((\d+)\): (?P<schema>failed to compile JSON schema: )?")
 
 KEPT = 128  # compiled grammars
 TEXT = 2 << 20  # bytes of one grammar

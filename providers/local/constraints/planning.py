@@ -18,6 +18,7 @@ from ..parser import THINK, THINK_END
 from .calls import CallFormat, Calls
 from .compiling import BadGrammar, Compiler
 from .constraint import Bound, Free, Stage
+from .languages import rule
 from .schemas import enforced
 
 LEAD = "LEAD: /[ \\n]{1,2}/"  # behind thoughts, and between calls
@@ -79,8 +80,7 @@ def _answer(output: ir.OutputFormat, compiler: Compiler, losses: list[Loss]) -> 
         case "schema":
             schema = output.schema or {}
         case "grammar":
-            losses.append(Loss(at, "approximated", "no protocol says yet which grammar is meant"))
-            return None
+            return _language(output, compiler)
         case "text":
             return None
     try:
@@ -93,6 +93,17 @@ def _answer(output: ir.OutputFormat, compiler: Compiler, losses: list[Loss]) -> 
         why = f"the answer is not held to all of the schema: {left_out}"
         losses.append(Loss(at, "approximated", why))
     return rule
+
+
+def _language(output: ir.OutputFormat, compiler: Compiler) -> str:
+    assert output.grammar is not None
+    at = output.grammar.at or output.at or "output"
+    syntax = output.grammar.syntax
+    try:
+        return rule(output.grammar, compiler)
+    except BadGrammar as bad:
+        kind = "regular expression" if syntax == "regex" else f"{syntax} grammar"
+        raise InvalidRequest(f"{at}: the {kind} cannot be enforced: {bad}", param=at) from None
 
 
 def _stage(

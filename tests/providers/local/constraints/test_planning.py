@@ -185,7 +185,7 @@ def test_a_strict_tools_schema_is_refused_and_any_others_is_relaxed() -> None:
         ("lark", "x" * 70_000, "65536 is the limit"),
         ("regex", "(", "unclosed"),
         ("regex", r"(a)\1", "backreferences"),
-        ("ebnf", "a = b", "none of lark and regex"),
+        ("ebnf", "a = b", "none of lark, regex and gbnf"),
     ],
 )
 def test_a_tools_grammar_that_cannot_be_enforced_is_refused(
