@@ -1,39 +1,32 @@
 """Continuous batching: every running conversation gets a row of each batch the engine decodes.
 
-A slot is a sequence of the engine's memory and what is known to be in it. A job takes the free
-slot whose content it can reuse most of, or else the one that was idle longest. A step decodes one
-row for each job that is generating, and fills up with prompts in chunks, so that a long prompt
-never makes the others wait for long. When memory runs out the idle slots are emptied first; then
-the youngest job leaves and comes back later; a job that is alone ends with `length`.
+A step decodes one row for each job that is generating, and fills up with prompts in chunks, so
+that a long prompt never makes the others wait for long. A job may bring a draft of what it will
+say: its rows are decoded in the same step, and what the sampler would not have chosen is forgotten.
+When memory runs out the idle slots are emptied first; then the youngest job leaves and comes back
+later; a job that is alone ends with `length`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ...core.canon.errors import StackError
 from ..local.constraints.constraint import Unmet
 from ..local.job import Broken, Ended, Job, Output, Token
-from ..local.prefix import common_prefix
+from ..local.lookup import Lookup
+from .archive import Archive
 from .native import Chain, Context, Model, Span, Vocabulary, library, logprobs
+from .slots import Slot, Slots
 
 log = logging.getLogger(__name__)
 
-SIMILAR_TOKENS = 64
-SIMILAR_SHARE = 0.5
 FEW = 32  # tokens that a job may decode in a step while others wait for their prompts
 FULL = 1  # llama_decode: no room in memory for this batch
-
-
-@dataclass(slots=True)
-class Slot:
-    id: int
-    tokens: list[int] = field(default_factory=list)  # what is in memory
-    job: Job | None = None
-    used: int = 0  # when, in steps
 
 
 @dataclass(slots=True)
@@ -41,12 +34,13 @@ class Running:
     """The engine's part of a job; `chain` outlives a preemption, so that its seed goes on."""
 
     chain: Chain
+    lookup: Lookup | None = None
     slot: Slot | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The sizes of an engine, all in tokens but the threads."""
+    """The sizes of an engine, all in tokens but the threads and the bytes of `archive`."""
 
     slots: int
     cells: int
@@ -54,6 +48,11 @@ class Shape:
     prefill_chunk: int
     threads: int
     unified: bool
+    kv_type: str = "f16"
+    draft: int = 0  # tokens of the longest draft
+    archive: int = 0
+    folder: Path | None = None  # of the archive
+    fingerprint: str = ""
 
 
 class Batcher:
@@ -67,8 +66,6 @@ class Batcher:
         self._shape = shape
         self._model: Model | None = None
         self._context: Context | None = None
-        self._slots = [Slot(id) for id in range(shape.slots)]
-        self._step = 0
         self._preempted: list[Job] = []
 
     def load(self) -> None:
@@ -83,58 +80,36 @@ class Batcher:
             batch=shape.batch,
             threads=shape.threads,
             unified=shape.unified,
+            kv_type=shape.kv_type,
         )
         self.context = self._context.context
+        archive = Archive(shape.archive, shape.folder, shape.fingerprint, self._context.cuts)
+        self._slots = Slots(self._context, shape.slots, archive)
 
     def close(self) -> None:
-        for slot in self._slots:
-            if slot.job is not None:
-                self.drop(slot.job)
         if self._context is not None:
+            for _, job in self._slots.running:
+                self.drop(job)
+            self._slots.close()
             self._context.close()
         if self._model is not None:
             self._model.close()
 
-    # Slots ---------------------------------------------------------------------------------------
+    # Jobs ----------------------------------------------------------------------------------------
 
     def admit(self, job: Job) -> int | None:
-        free = [slot for slot in self._slots if slot.job is None]
-        if not free or not self._has_room(job):
+        placed = self._slots.place(job)
+        if placed is None:
             return None
         if job.state is None:
-            job.state = Running(Chain(self._native.lib, job.sampler, self.vocabulary.size))
-        slot, reused = self._best(free, job.tokens)
-        reused = self._keep(slot, reused)
-        slot.job, slot.used = job, self._step
-        job.state.slot = slot
+            job.state = self._running(job)
+        job.state.slot, reused = placed
         return reused
 
-    def _has_room(self, job: Job) -> bool:
-        """In a shared memory a job waits until its tokens fit beside those that are running."""
-        running = [slot.job for slot in self._slots if slot.job is not None]
-        if not self._shape.unified or not running:
-            return True
-        held = sum(len(other.tokens) + 1 for other in running)
-        return held + len(job.tokens) < self._memory.cells
-
-    @staticmethod
-    def _best(free: Sequence[Slot], tokens: Sequence[int]) -> tuple[Slot, int]:
-        # The last token is decoded anew in any case: its logits are needed.
-        common = {slot.id: common_prefix(slot.tokens, tokens[:-1]) for slot in free}
-        slot = max(free, key=lambda slot: common[slot.id])
-        enough = min(SIMILAR_TOKENS, SIMILAR_SHARE * len(tokens))
-        if common[slot.id] < max(1, enough):
-            slot = min(free, key=lambda slot: (bool(slot.tokens), slot.used))
-        return slot, common[slot.id]
-
-    def _keep(self, slot: Slot, size: int) -> int:
-        """Cut a slot's content to a prefix; some models can only forget all of it."""
-        if size < len(slot.tokens):
-            whole = not self._memory.forget(slot.id, size)
-            if whole or size == 0:
-                size = 0
-            slot.tokens = slot.tokens[:size]
-        return size
+    def _running(self, job: Job) -> Running:
+        chain = Chain(self._native.lib, job.sampler, self.vocabulary.size)
+        drafts = self._shape.draft and self._memory.cuts and job.constraint is None
+        return Running(chain, Lookup(self._shape.draft) if drafts else None)
 
     def drop(self, job: Job) -> None:
         self._leave(job)
@@ -143,27 +118,26 @@ class Batcher:
             job.state = None
 
     def _leave(self, job: Job) -> None:
-        """The job gives its slot back; what is in it stays for the next turn."""
         if job.state is not None and job.state.slot is not None:
-            job.state.slot.job = None
+            self._slots.release(job.state.slot)
             job.state.slot = None
 
     # Steps ---------------------------------------------------------------------------------------
 
     def step(self) -> list[tuple[Job, Output]]:
-        self._step += 1
+        self._slots.now += 1
         slots, spans = self._plan()
         code, rows = self._memory.decode(spans)
         if code == FULL:
             return self._make_room()
         if code != 0:
             return self._fail([slot.job for slot in slots if slot.job], code)
-        outputs: list[tuple[Job, Output]] = []
+        outputs: list[tuple[Job, Output]] = [*self._slots.told()]
         for slot, span, row in zip(slots, spans, rows, strict=True):
             slot.tokens += span.tokens
-            slot.used = self._step
+            slot.used = self._slots.now
             if span.sampled and slot.job is not None:
-                outputs += [(slot.job, output) for output in self._sample(slot.job, row)]
+                outputs += [(slot.job, output) for output in self._said(slot, slot.job, span, row)]
         for job, output in outputs:
             if isinstance(output, Ended | Broken):
                 self.drop(job)
@@ -174,20 +148,46 @@ class Batcher:
         slots: list[Slot] = []
         spans: list[Span] = []
         room, prefill = self._shape.batch, self._shape.prefill_chunk
-        running = [(slot, slot.job) for slot in self._slots if slot.job is not None]
-        running.sort(key=lambda pair: (_missing(*pair) > FEW, pair[1].serial))
+        running = [pair for pair in self._slots.running if self._slots.follow(pair[0])]
+        running.sort(key=lambda pair: (pair[0].missing > FEW, pair[1].serial))
         for slot, job in running:
-            missing = _missing(slot, job)
+            missing = slot.missing
             size = min(missing, room) if missing <= FEW else min(missing, room, prefill)
             if size <= 0:
                 continue
             start = len(slot.tokens)
             tokens = job.tokens[start : start + size]
-            spans.append(Span(slot.id, start, tokens, size == missing))
+            draft = self._draft(job, room - size - len(running)) if size == missing else []
+            spans.append(Span(slot.id, start, tokens + draft, (size == missing) + len(draft)))
             slots.append(slot)
-            room -= size
+            room -= size + len(draft)
             prefill -= size if missing > FEW else 0
         return slots, spans
+
+    def _draft(self, job: Job, room: int) -> list[int]:
+        lookup: Lookup | None = job.state.lookup
+        room = min(room, min(job.limit, self.context) - len(job.tokens) - 1)
+        if lookup is None or room <= 0:
+            return []
+        return lookup.draft(job.tokens, room)
+
+    def _said(self, slot: Slot, job: Job, span: Span, last: int) -> list[Output]:
+        """What a job says in a step: one token, and as much of its draft as it would have said."""
+        drafted = span.sampled - 1
+        outputs: list[Output] = []
+        for kept, row in enumerate(range(last - drafted, last + 1)):
+            outputs += self._sample(job, row)
+            at = len(slot.tokens) - drafted + kept
+            # The draft goes on to hold as long as each of its tokens is the one that was chosen.
+            if isinstance(outputs[-1], Ended | Broken) or kept == drafted:
+                break
+            if slot.tokens[at] != job.tokens[at]:
+                break
+        if drafted:
+            job.state.lookup.learn(drafted, kept)
+            if kept < drafted:
+                self._slots.cut(slot, len(slot.tokens) - drafted + kept)
+        return outputs
 
     def _sample(self, job: Job, row: int) -> list[Output]:
         wanted = job.sampler.logprobs
@@ -230,7 +230,7 @@ class Batcher:
         """Memory is full and nothing was decoded; the next step tries again."""
         idle = [slot for slot in self._slots if slot.job is None and slot.tokens]
         if idle:
-            self._keep(min(idle, key=lambda slot: slot.used), 0)
+            self._slots.keep(min(idle, key=lambda slot: slot.used), 0)
             return []
         jobs = [slot.job for slot in self._slots if slot.job is not None]
         youngest = max(jobs, key=lambda job: job.serial)
@@ -248,9 +248,7 @@ class Batcher:
     def _fail(self, jobs: Sequence[Job], code: int) -> list[tuple[Job, Output]]:
         """The engine refused a batch: its jobs fail, and the others compute their prompts anew."""
         log.error("llama.cpp could not decode a batch (code %d)", code)
-        self._memory.forget_all()
-        for slot in self._slots:
-            slot.tokens = []
+        self._slots.forget_all()
         for job in jobs:
             self.drop(job)
         error = StackError(f"the engine could not decode this request (code {code})")
@@ -265,7 +263,3 @@ class Batcher:
     def _native(self) -> Model:
         assert self._model is not None
         return self._model
-
-
-def _missing(slot: Slot, job: Job) -> int:
-    return len(job.tokens) - len(slot.tokens)

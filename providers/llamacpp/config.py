@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 
 from ..local.config import BUILTIN, CONTEXT, LocalConfig
 from ..local.hub import reference
@@ -13,6 +15,8 @@ from .batching import Shape
 from .gguf import Header
 
 SMALL = 32 << 20  # bytes of a file up to which one thread computes a step; see `workers`
+ARCHIVE = ByteSize(1 << 30)
+ENDS = 1 << 20  # bytes of a file's beginning and end by which it is known
 MEMORY = 1 << 30  # bytes of key-value cache up to which every slot has its own share
 
 
@@ -29,6 +33,22 @@ class Config(LocalConfig):
     gpu_layers: int = Field(0, ge=-1, le=10_000, description="layers on the GPU; -1 for all")
     kv_unified: bool | None = Field(
         None, description="one memory shared by the slots, instead of a fixed share for each"
+    )
+    kv_type: Literal["f32", "f16", "q8_0", "q4_0", "q4_1", "iq4_nl"] = Field(
+        "f16", description="how the key-value cache is stored; the smaller ones cost some quality"
+    )
+    draft_tokens: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="tokens to guess ahead by what followed earlier in a conversation; 0 for none",
+    )
+    cache_memory: ByteSize = Field(
+        ARCHIVE,
+        description="RAM for conversations that lost their slot, such as `2GiB`",
+    )
+    cache_dir: Path | None = Field(
+        None, description="folder where idle conversations are kept when the stack stops"
     )
 
     @property
@@ -78,4 +98,19 @@ class Config(LocalConfig):
             prefill_chunk=min(self.prefill_chunk, self.batch),
             threads=self.workers,
             unified=unified,
+            kv_type=self.kv_type,
+            draft=self.draft_tokens,
+            archive=self.cache_memory,
+            folder=self.cache_dir and self.cache_dir.expanduser(),
+            fingerprint=self.fingerprint if self.cache_dir else "",
         )
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether a kept state is of this model; its file is not read in full."""
+        found = sha256(f"{self.path.stat().st_size} {self.kv_type}".encode())
+        with self.path.open("rb") as file:
+            found.update(file.read(ENDS))
+            file.seek(max(0, self.path.stat().st_size - ENDS))
+            found.update(file.read(ENDS))
+        return found.hexdigest()

@@ -145,19 +145,27 @@ class Vocabulary:
 
 
 class Span(NamedTuple):
-    """Tokens of one sequence for the next batch; `sampled` wants the logits of the last."""
+    """Tokens of one sequence for the next batch; `sampled` of them, the last, get logits."""
 
     sequence: int
     start: int
     tokens: Sequence[int]
-    sampled: bool
+    sampled: int
 
 
 class Context:
     """The memory of a model's running sequences, and the one batch that is decoded at a time."""
 
     def __init__(
-        self, model: Model, *, cells: int, sequences: int, batch: int, threads: int, unified: bool
+        self,
+        model: Model,
+        *,
+        cells: int,
+        sequences: int,
+        batch: int,
+        threads: int,
+        unified: bool,
+        kv_type: str = "f16",
     ) -> None:
         import numpy
 
@@ -169,6 +177,9 @@ class Context:
         params.n_batch = params.n_ubatch = batch
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = unified
+        # Else a sliding window could not be cut back to a prefix.
+        params.swa_full = True
+        params.type_k = params.type_v = getattr(lib, f"GGML_TYPE_{kv_type.upper()}")
         _errors.clear()
         self.handle = lib.llama_init_from_model(model.handle, params)
         if not self.handle:
@@ -179,6 +190,10 @@ class Context:
         self._memory = lib.llama_get_memory(self.handle)
         self.context = int(lib.llama_n_ctx_seq(self.handle))
         self.cells = int(lib.llama_n_ctx(self.handle))
+        self.unified = unified
+        self.cuts = not (
+            lib.llama_model_is_recurrent(model.handle) or lib.llama_model_is_hybrid(model.handle)
+        )
         self._size = int(lib.llama_n_batch(self.handle))
         self._rows = 0
         self._sampled: set[int] = set()
@@ -205,8 +220,8 @@ class Context:
             for sequence in self._sequences[row:end]:
                 sequence[0] = span.sequence
             if span.sampled:
-                self._wanted[end - 1] = 1
-                self._sampled.add(end - 1)
+                self._wanted[end - span.sampled : end] = 1
+                self._sampled.update(range(end - span.sampled, end))
             lasts.append(end - 1)
             row = end
         self._batch.n_tokens = row
@@ -239,6 +254,32 @@ class Context:
     def forget_all(self) -> None:
         self._lib.llama_memory_clear(self._memory, True)
 
+    def copy(self, source: int, target: int) -> bool:
+        """Give an empty sequence all that another one has; False if it stays empty."""
+        if self.unified:
+            self._lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+            return True
+        # The engine's own copy is of a whole share of the memory, used or not.
+        return self.restore(target, self.state(source, self.size(source)))
+
+    def size(self, sequence: int) -> int:
+        """Bytes that the state of a sequence takes outside of the memory."""
+        return int(self._lib.llama_state_seq_get_size(self.handle, sequence))
+
+    def state(self, sequence: int, size: int) -> Any:
+        data = self._np.empty(size, self._np.uint8)
+        written = self._lib.llama_state_seq_get_data(self.handle, _bytes(data), size, sequence)
+        return data[:written]
+
+    def restore(self, sequence: int, data: Any) -> bool:
+        """Put a state into a sequence; False if it does not fit, and then the sequence is empty."""
+        data = self._np.ascontiguousarray(data)
+        set_data = self._lib.llama_state_seq_set_data
+        if len(data) and set_data(self.handle, _bytes(data), len(data), sequence) == len(data):
+            return True
+        self.forget(sequence)
+        return False
+
     def close(self) -> None:
         handle, self.handle = self.handle, None
         if self._batch is not None:
@@ -246,6 +287,10 @@ class Context:
             self._batch = None
         if handle:
             self._lib.llama_free(handle)
+
+
+def _bytes(data: Any) -> Any:
+    return data.ctypes.data_as(ctypes.POINTER(ctypes.c_ubyte))
 
 
 class Chain:

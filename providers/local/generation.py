@@ -25,6 +25,8 @@ async def generation(
             end: Ended | Broken | None = None
             for output in await job.take():
                 match output:
+                    case Admitted() if cached is not None:
+                        cached = output.cached
                     case Admitted():
                         cached = output.cached
                         usage = ir.Usage(job.prompt_size, cache_read=cached)

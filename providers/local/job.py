@@ -20,7 +20,10 @@ BACKLOG = 32_768  # tokens that a reader may leave unread
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The engine has begun; `cached` tokens of the prompt were in its memory already."""
+    """The engine has begun; `cached` tokens of the prompt were in its memory already.
+
+    A second one corrects the first.
+    """
 
     cached: int
 
