@@ -61,7 +61,8 @@ def test_what_is_no_request_is_refused_by_name(operation: str, document: Any, pr
 
 
 def test_how_a_model_is_loaded_is_nothing_to_lose() -> None:
-    asked = {"model": "m", "input": "one", "options": {"num_gpu": 1, "num_thread": 2}}
+    asked: dict[str, Any] = {"model": "m", "input": "one"}
+    asked["options"] = {"num_gpu": 1, "num_thread": 2}
     assert foreign(API.decode_embedding(asked, "embed")) == []
     asked |= {"truncate": False, "options": {"num_gpu": 1, "num_ctx": 9}}
     found = foreign(API.decode_embedding(asked, "embed"))
