@@ -1,0 +1,1 @@
+"""`scripts/bench engine`: the local engines beside others of their kind."""
