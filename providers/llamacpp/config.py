@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import ByteSize, Field
 
 from ..local.config import BUILTIN, CONTEXT, LocalConfig
-from ..local.hub import reference
+from ..local.hub import reference, shards
 from .batching import Shape
 from .gguf import Header
 
@@ -81,6 +81,12 @@ class Config(LocalConfig):
     def window(self, header: Header) -> int:
         """The context of one conversation; the engine may round it up."""
         return self.context or min(header.context_length or CONTEXT, CONTEXT)
+
+    def footprint(self, header: Header) -> int:
+        """The files, and a 16-bit cache of this shape; what a step computes with comes on top."""
+        files = [self.path.with_name(name) for name in shards(self.path.name)]
+        weights = sum(file.stat().st_size for file in files if file.is_file())
+        return weights + self.shape(header).cells * (header.cache_bytes_per_token or 0)
 
     def shape(self, header: Header) -> Shape:
         context = self.window(header)

@@ -34,8 +34,8 @@ class LlamaCpp(Local):
         if (wanted := reference(self.config.model)) is not None:
             self.config = self.config.at(await asyncio.to_thread(fetch_file, wanted))
         header = await asyncio.to_thread(header_of, self.config)
-        self._shape = self.config.shape(header)
-        return Known(self.config.window(header), header.chat_template)
+        config, self._shape = self.config, self.config.shape(header)
+        return Known(config.window(header), header.chat_template, config.footprint(header))
 
     def engine(self) -> Batcher:
         config = self.config

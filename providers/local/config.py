@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
+from .residency import Rules
 from .sampling import Defaults
 
 BUILTIN = {"builtin:tiny": Path(__file__).parent / "models" / "tiny-q8_0.gguf"}
@@ -49,6 +50,15 @@ class LocalConfig(BaseModel):
     load: Literal["start", "use"] = Field(
         "start", description="when the model is loaded: at the start, or for its first request"
     )
+    unload_after: float | None = Field(
+        None, gt=0, le=10**9, description="seconds without a request after which it is let go"
+    )
+    pinned: bool = Field(False, description="never let go to make room for another model")
+    memory_budget: ByteSize | None = Field(
+        None,
+        gt=0,
+        description="what all local models may take together; of several the smallest holds",
+    )
     chat_template: str | None = Field(None, description="instead of the model's own (Jinja text)")
     sampling: Sampling = Sampling()
 
@@ -68,6 +78,10 @@ class LocalConfig(BaseModel):
     @property
     def queue(self) -> int:
         return 2 * self.slots if self.max_queue is None else self.max_queue
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(self.unload_after, self.pinned, self.memory_budget)
 
     @property
     def defaults(self) -> Defaults:

@@ -57,7 +57,7 @@ def fetch_file(wanted: Reference) -> Path:
 
         paths = [
             Path(hf_hub_download(wanted.repo, name, revision=wanted.revision))
-            for name in _shards(wanted.file)
+            for name in shards(wanted.file)
         ]
     return paths[0]
 
@@ -75,7 +75,8 @@ def fetch_folder(wanted: Reference, patterns: Sequence[str]) -> Path:
     return Path(str(found))
 
 
-def _shards(file: str) -> Iterator[str]:
+def shards(file: str) -> Iterator[str]:
+    """All files of a model by the name of the first."""
     found = _SHARD.fullmatch(file)
     if found is None:
         yield file

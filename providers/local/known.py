@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`context` is of one conversation, in tokens; the engine may round it up."""
+    """`context` is of one conversation, in tokens; the engine may round it up.
+
+    `footprint` is the memory that it takes, in bytes: weights, and what remembers conversations.
+    """
 
     context: int
     template: str | None
+    footprint: int

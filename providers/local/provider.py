@@ -60,7 +60,7 @@ class Local(Provider):
     def __init__(self, name: str, config: LocalConfig) -> None:
         super().__init__(name, config)
         self._known: Known
-        self._residency = Residency(name, self._load, Resident.stop)
+        self._residency = Residency(name, self._load, Resident.stop, config.rules)
 
     @abstractmethod
     async def known(self) -> Known:
@@ -78,7 +78,7 @@ class Local(Provider):
     async def start(self) -> None:
         self._known = await self.known()
         self._outline = await asyncio.to_thread(self._parsed)
-        self._residency.open()
+        self._residency.open(self._known.footprint)
         if self.config.load == "start":
             try:
                 await self._residency.arrived()

@@ -6,6 +6,7 @@ not read what was said before.
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,15 @@ class Batcher:
         if self._generator is not None:
             self._generator.close()
             self._generator = None
+            self._free()
+
+    def _free(self) -> None:
+        """Nothing may hold on to the weights; MLX keeps what is let go for a next time."""
+        import mlx.core as mx
+
+        del self.loaded
+        gc.collect()
+        mx.clear_cache()
 
     def admit(self, job: Job) -> int | None:
         if len(self._jobs) >= self._config.slots:

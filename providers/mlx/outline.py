@@ -27,8 +27,11 @@ def look(config: Config) -> Known:
                 f"{config.path}: there is no {name}; set `model` to the folder of an MLX model, "
                 "or to builtin:tiny"
             )
-    limit = json_of(config.path / "config.json").get("max_position_embeddings") or CONTEXT
-    return Known(config.context or min(limit, CONTEXT), _template(config.path))
+    described = json_of(config.path / "config.json")
+    context = config.context or min(described.get("max_position_embeddings") or CONTEXT, CONTEXT)
+    weights = sum(file.stat().st_size for file in config.path.glob("*.safetensors"))
+    size = _cache_bytes_per_token(described.get("text_config") or described)
+    return Known(context, _template(config.path), weights + context * size)
 
 
 def _builtin(config: Config) -> Known:
@@ -36,8 +39,32 @@ def _builtin(config: Config) -> Known:
 
     read: Any = mx.load(str(BUILTIN[config.model]), return_metadata=True)
     told = read[1]
-    limit = int(told["qwen3.context_length"])
-    return Known(config.context or min(limit, CONTEXT), told["tokenizer.chat_template"])
+    context = config.context or min(int(told["qwen3.context_length"]), CONTEXT)
+    size = _cache_bytes_per_token(
+        {
+            "num_hidden_layers": int(told["qwen3.block_count"]),
+            "num_key_value_heads": int(told["qwen3.attention.head_count_kv"]),
+            "head_dim": int(told["qwen3.attention.key_length"]),
+        }
+    )
+    weights = BUILTIN[config.model].stat().st_size
+    return Known(context, told["tokenizer.chat_template"], weights + context * size)
+
+
+def _cache_bytes_per_token(described: dict[str, Any]) -> int:
+    """In 16 bits; 0 for what does not tell.
+
+    Memory grows with the conversations here, so there is no size beforehand: what is counted is
+    one conversation of full length.
+    """
+
+    def number(name: str) -> int:
+        value = described.get(name)
+        return value if isinstance(value, int) else 0
+
+    heads = number("num_attention_heads")
+    width = number("head_dim") or (number("hidden_size") // heads if heads else 0)
+    return number("num_hidden_layers") * (number("num_key_value_heads") or heads) * width * 2 * 2
 
 
 def _template(path: Path) -> str | None:

@@ -3,62 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
-from typing import TypeAlias
 
 import pytest
-from engines import ENDLESS, HELLO, ask, running, text
+from residing import Clock, Slow, opened, used
 
-from polystack.core import ir
 from polystack.core.canon.errors import ConfigError, Conflict, Overloaded
-from polystack.providers.local.provider import Local
-from polystack.providers.local.residency import Residency
-
-GREETING = "Hello! How can I help you today?"
-
-Start: TypeAlias = Callable[..., AbstractAsyncContextManager[Local]]
-
-
-class Slow:
-    """What comes when it is let, as often as it is asked for."""
-
-    def __init__(self) -> None:
-        self.gate = asyncio.Event()
-        self.began = asyncio.Event()
-        self.came = 0
-        self.left: list[int] = []
-        self.fault: Exception | None = None
-
-    async def bring(self) -> int:
-        self.began.set()
-        await self.gate.wait()
-        if self.fault is not None:
-            raise self.fault
-        self.came += 1
-        return self.came
-
-    async def leave(self, here: int) -> None:
-        await self.gate.wait()
-        self.left.append(here)
-
-
-@asynccontextmanager
-async def opened(slow: Slow) -> AsyncIterator[Residency[int]]:
-    residency = Residency("tiny", slow.bring, slow.leave)
-    residency.open()
-    try:
-        yield residency
-    finally:
-        slow.gate.set()
-        await residency.close()
-
-
-async def used(residency: Residency[int]) -> int:
-    async with residency.use() as here:
-        return here
-
+from polystack.providers.local.residency import Rules
 
 # Coming ------------------------------------------------------------------------------------------
 
@@ -164,64 +114,56 @@ async def test_closing_waits_for_what_is_coming_and_takes_it_out_again() -> None
             await used(residency)
 
 
-# Engines -----------------------------------------------------------------------------------------
+# Idleness ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["llamacpp", "mlx"])
-def engine(request: pytest.FixtureRequest) -> Start:
-    """Starts one that loads nothing before it is used, for as long as a block lasts."""
-    return partial(running, request.param, load="use")
+async def test_what_nobody_asked_for_long_enough_goes() -> None:
+    slow, clock = Slow(), Clock()
+    slow.gate.set()
+    async with opened(slow, Rules(unload_after=60)) as residency:
+        residency.later = clock.later
+        async with residency.use():
+            assert clock.seconds == []
+        assert clock.seconds == [60]
+        clock.ring()
+        assert residency.here is None
+        assert await used(residency) == 2
+        assert slow.left == [1]
 
 
-@pytest.mark.engine
-async def test_a_model_says_what_it_is_before_it_is_loaded(engine: Start) -> None:
-    async with engine() as provider:
-        before = await provider.models()
-        assert provider._residency.here is None
-        assert await text(provider, ask(HELLO)) == GREETING
-        assert provider._residency.here is not None
-        assert await provider.models() == before
+async def test_a_request_makes_the_wait_begin_anew() -> None:
+    slow, clock = Slow(), Clock()
+    slow.gate.set()
+    async with opened(slow, Rules(unload_after=60)) as residency:
+        residency.later = clock.later
+        async with residency.use():
+            await used(residency)
+            assert clock.seconds == []  # the other one still uses it
+        await used(residency)
+        assert clock.seconds == [60]
+        async with residency.use():
+            clock.ring()
+            assert residency.here == 1
 
 
-@pytest.mark.engine
-async def test_the_first_requests_share_one_load(engine: Start) -> None:
-    async with engine() as provider:
-        answers = await asyncio.gather(*(text(provider, ask(HELLO)) for _ in range(4)))
-        assert answers == [GREETING] * 4
-        worker = provider._residency.here
-        assert await text(provider, ask(HELLO)) == GREETING
-        assert provider._residency.here is worker
+async def test_what_came_for_nobody_goes_after_its_time_as_well() -> None:
+    slow, clock = Slow(), Clock()
+    async with opened(slow, Rules(unload_after=60)) as residency:
+        residency.later = clock.later
+        only = asyncio.create_task(used(residency))
+        await slow.began.wait()
+        only.cancel()
+        await asyncio.wait([only])
+        slow.gate.set()
+        assert await residency.arrived() == 1
+        assert clock.seconds == [60]
 
 
-@pytest.mark.engine
-async def test_a_request_that_is_running_keeps_its_model(engine: Start) -> None:
-    async with engine() as provider:
-        prepared = await provider.prepare(ask(ENDLESS, sampling=ir.Sampling(max_tokens=30)))
-        events = prepared.run(0)
-        assert isinstance(await anext(events), ir.Started)
-        with pytest.raises(Conflict):
-            await provider._residency.unload()
-        assert isinstance([event async for event in events][-1], ir.Finished)
-        await provider._residency.unload()
-
-
-@pytest.mark.engine
-async def test_what_was_prepared_runs_though_its_model_left_meanwhile(engine: Start) -> None:
-    schema = ir.OutputFormat("schema", {"type": "object", "required": ["a"]}, at="format")
-    async with engine() as provider:
-        prepared = await provider.prepare(
-            ask(HELLO, output=schema, sampling=ir.Sampling(max_tokens=8))
-        )
-        await provider._residency.unload()
-        assert provider._residency.state == "absent"
-        events = [event async for event in prepared.run(0)]
-        assert isinstance(events[0], ir.Started)
-        assert isinstance(events[-1], ir.Finished)
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("kind", ["llamacpp", "mlx"])
-async def test_what_is_wrong_with_a_model_is_told_at_the_start_all_the_same(kind: str) -> None:
-    with pytest.raises(ConfigError, match="nowhere"):
-        async with running(kind, model="/nowhere/at/all", load="use"):
-            pass
+async def test_nothing_waits_to_let_go_of_what_is_closed() -> None:
+    slow, clock = Slow(), Clock()
+    slow.gate.set()
+    async with opened(slow, Rules(unload_after=60)) as residency:
+        residency.later = clock.later
+        await used(residency)
+    assert clock.seconds == []
+    assert slow.left == [1]

@@ -1,0 +1,132 @@
+"""What all local models take together: who makes room for whom, and who is told to come back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from residing import Slow, opened, used
+
+from polystack.core.canon.errors import ConfigError, Overloaded
+from polystack.core.faces.library.thread import LoopThread
+from polystack.providers.local.budget import Budget, human
+from polystack.providers.local.residency import Residency, Rules
+
+HUNDRED = Rules(budget=100)
+
+
+@asynccontextmanager
+async def several(sizes: Sequence[int], *rules: Rules) -> AsyncIterator[list[Residency[int]]]:
+    """Some that are quick to come, under one budget."""
+    async with AsyncExitStack() as stack:
+        budget = Budget()
+        made = []
+        for size, rule in zip(sizes, rules or [HUNDRED] * len(sizes), strict=True):
+            slow = Slow()
+            slow.gate.set()
+            made.append(await stack.enter_async_context(opened(slow, rule, budget, size)))
+        yield made
+
+
+def here(residencies: Sequence[Residency[int]]) -> list[bool]:
+    return [residency.here is not None for residency in residencies]
+
+
+async def test_the_least_recently_used_makes_room() -> None:
+    async with several([40, 40, 40]) as models:
+        first, second, third = models
+        for model in (first, second, first, third):
+            await used(model)
+        assert here(models) == [True, False, True]
+
+
+async def test_as_many_go_as_are_needed_and_no_more() -> None:
+    async with several([30, 30, 30, 60]) as models:
+        for model in models:
+            await used(model)
+        assert here(models) == [False, False, True, True]
+
+
+async def test_a_pinned_one_stays_however_long_nobody_used_it() -> None:
+    pinned = Rules(pinned=True, budget=100)
+    async with several([40, 40, 40], pinned, HUNDRED, HUNDRED) as models:
+        for model in models:
+            await used(model)
+        assert here(models) == [True, False, True]
+
+
+async def test_one_that_is_used_stays_and_where_all_are_one_has_to_come_back_later() -> None:
+    async with several([60, 60]) as models:
+        async with models[0].use():
+            with pytest.raises(Overloaded, match="busy") as caught:
+                await used(models[1])
+            assert caught.value.retry_after
+        assert await used(models[1]) == 1
+        assert here(models) == [False, True]
+
+
+async def test_one_that_could_never_fit_is_told_so_at_the_start_with_the_numbers() -> None:
+    with pytest.raises(ConfigError, match=r"takes 3\.0 KiB, .* memory_budget of 2\.0 KiB"):
+        async with several([3072], Rules(budget=2048)):
+            pass
+
+
+async def test_one_that_never_fits_beside_what_is_pinned_is_told_so() -> None:
+    async with several([60, 60], Rules(pinned=True), HUNDRED) as models:
+        await used(models[0])
+        with pytest.raises(ConfigError, match="beside 60 B of pinned models"):
+            await used(models[1])
+
+
+async def test_the_smallest_budget_holds_for_all_and_only_while_its_model_is_open() -> None:
+    async with several([60, 60, 1], Rules(budget=1000), Rules(), HUNDRED) as models:
+        await used(models[0])
+        await used(models[1])
+        assert here(models[:2]) == [False, True]
+        await models[2].close()
+        await used(models[0])
+        assert here(models[:2]) == [True, True]
+
+
+async def test_what_fails_to_come_takes_no_room() -> None:
+    async with several([60, 60]) as models:
+        failing = Slow()
+        failing.gate.set()
+        failing.fault = ConfigError("broken")
+        models[0]._bring = failing.bring
+        with pytest.raises(ConfigError, match="broken"):
+            await used(models[0])
+        async with models[1].use():
+            assert here(models) == [False, True]
+
+
+def test_models_on_two_event_loops_share_a_budget() -> None:
+    budget, slow = Budget(), Slow()
+    slow.gate.set()
+    other = LoopThread("other")
+    try:
+        theirs = Residency("theirs", slow.bring, slow.leave, HUNDRED, budget)
+
+        async def begin() -> None:
+            theirs.open(60)
+            await used(theirs)
+
+        async def mine() -> None:
+            async with opened(slow, HUNDRED, budget, 60) as residency:
+                await used(residency)
+                assert theirs.here is None
+
+        other.run(begin())
+        asyncio.run(mine())
+        other.run(theirs.close())
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize(
+    ("size", "said"), [(5, "5 B"), (2048, "2.0 KiB"), (9 << 30, "9.0 GiB"), (5 << 50, "5120.0 TiB")]
+)
+def test_sizes_are_told_to_people(size: int, said: str) -> None:
+    assert human(size) == said
