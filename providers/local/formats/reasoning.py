@@ -9,13 +9,15 @@ THINK, THINK_END = "<think>", "</think>"
 
 @dataclass(frozen=True, slots=True)
 class ReasoningFormat:
-    """`opens` and `closes` are empty for models that do not think in marks."""
+    """`opens` and `closes` are empty for models that do not think in marks; `token` is the part of
+    `opens` that is one token, where not all of it is.
+    """
 
     name: str
     families: str
     opens: str = ""
     closes: str = ""
-    detected: tuple[str, ...] = ()  # texts of a chat template, of which one is enough
+    token: str = ""
 
 
 REASONING = {
@@ -24,5 +26,10 @@ REASONING = {
         ReasoningFormat(
             "think", "Qwen3, DeepSeek R1, GLM, Kimi K2 and most others", THINK, THINK_END
         ),
+        ReasoningFormat("seed", "Seed-OSS", "<seed:think>", "</seed:think>"),
+        ReasoningFormat("mistral", "Magistral, Ministral 3", "[THINK]", "[/THINK]"),
+        ReasoningFormat("gemma", "Gemma 4", "<|channel>thought", "<channel|>", "<|channel>"),
+        ReasoningFormat("command", "Command R7B and A", "<|START_THINKING|>", "<|END_THINKING|>"),
+        ReasoningFormat("none", "models that do not think, or whose thoughts are to stay text"),
     )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 
+from . import gemma, llama, marked, mistral, objects, pythonic
 from .calls import Reader
 from .glm import GLM, LONGCAT, pairs
 from .hermes import CALL, CALL_END, hermes
@@ -27,8 +28,6 @@ class ToolFormat:
     starts: Mapping[str, Reader] = field(default_factory=dict)
     answer: Reader | None = None
     others: tuple[str, ...] = ()
-    # Texts of a chat template: of these groups, one has to be there in full.
-    detected: tuple[tuple[str, ...], ...] = ()
 
 
 FORMATS = {
@@ -77,6 +76,58 @@ FORMATS = {
             "DeepSeek V3.2",
             {"<｜DSML｜function_calls>": section(DSML), CALL: hermes},
             others=("｜DSML｜", CALL_END),
+        ),
+        ToolFormat(
+            "llama3",
+            "Llama 3.1 to 3.3",
+            {llama.PYTHON: llama.tagged},
+            {"{": llama.untagged},
+        ),
+        ToolFormat(
+            "pythonic",
+            "Llama 4, LFM2, and others that call as Python does",
+            {
+                "<|tool_call_start|>": pythonic.listed("<|tool_call_end|>"),
+                "<|python_start|>": pythonic.listed("<|python_end|>"),
+            },
+            {"[": pythonic.bare},
+            others=("<|tool_call_end|>", "<|python_end|>"),
+        ),
+        ToolFormat(
+            "mistral",
+            "Mistral, Devstral, Magistral, Ministral",
+            {mistral.CALLS: mistral.mistral},
+            others=(mistral.CALL_ID, mistral.ARGS),
+        ),
+        ToolFormat(
+            "gemma",
+            "Gemma 4, FunctionGemma, and Gemma 3's blocks of code",
+            {
+                gemma.GEMMA4.begin: gemma.called(gemma.GEMMA4),
+                gemma.FUNCTION_GEMMA.begin: gemma.called(gemma.FUNCTION_GEMMA),
+                pythonic.FENCE: pythonic.fenced,
+            },
+            others=(*astuple(gemma.GEMMA4), *astuple(gemma.FUNCTION_GEMMA)),
+        ),
+        ToolFormat("granite", "Granite 3, Phi 4 mini", {"<|tool_call|>": marked.marked()}),
+        ToolFormat(
+            "nemotron",
+            "Nemotron Nano 2",
+            {"<TOOLCALL>": marked.marked("</TOOLCALL>")},
+            others=("</TOOLCALL>",),
+        ),
+        ToolFormat(
+            "apriel",
+            "Apriel, MiniMax M1, Jamba",
+            {"<tool_calls>": marked.marked("</tool_calls>"), CALL: hermes},
+            others=("</tool_calls>", CALL_END),
+        ),
+        ToolFormat(
+            "generic",
+            "all others: JSON that names an offered tool",
+            {CALL: hermes},
+            {"{": objects.bare, "[": objects.bare, marked.FENCE: marked.fenced},
+            others=(CALL_END,),
         ),
     )
 }

@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from polystack.core.canon import ir
 
+from . import golden_json, golden_literals
+from .golden import FIVE, PARIS, READ, Golden
 from .reading import call
-
-PARIS = call("get_weather", {"city": "Paris"})
-FIVE = call("get_time", {"city": "Rome", "days": 5}, 2)
-
-
-@dataclass(frozen=True)
-class Golden:
-    """`one` is a call of get_weather for Paris, `two` is that and one of get_time for five days
-    in Rome; `more` are further texts; `broken` are no calls, and stay text letter by letter.
-    """
-
-    one: str
-    two: str
-    more: tuple[tuple[str, list[ir.Part]], ...] = ()
-    broken: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ()
-
 
 HERMES = Golden(
     one='<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>',
@@ -203,8 +186,6 @@ def _pairs(prefix: str) -> Golden:
     )
 
 
-READ = ir.ToolCall("call_1", "read", "{}", "function", "files")
-
 _KIMI = "<|tool_call_begin|>functions.{}:{}<|tool_call_argument_begin|>{}<|tool_call_end|>"
 _KIMI_PARIS = _KIMI.format("get_weather", 0, '{"city": "Paris"}')
 _KIMI_ROME = _KIMI.format("get_time", 1, '{"city": "Rome", "days": 5}')
@@ -287,6 +268,8 @@ DEEPSEEK = Golden(
 )
 
 GOLDENS = {
+    **golden_json.GOLDENS,
+    **golden_literals.GOLDENS,
     "kimi-k2": KIMI,
     "deepseek": DEEPSEEK,
     "hermes": HERMES,

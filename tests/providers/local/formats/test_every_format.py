@@ -13,7 +13,8 @@ from strategies import pieces
 from polystack.core.canon import ir
 from polystack.providers.local.formats.table import FORMATS
 
-from .goldens import FIVE, GOLDENS, PARIS
+from .golden import FIVE, PARIS
+from .goldens import GOLDENS
 from .reading import events, fold, normal, parser, read, texts
 
 EVERY = pytest.mark.parametrize("name", GOLDENS)
