@@ -27,7 +27,7 @@ def called(marks: Marks) -> Reader:
         yield from source.space()
         yield from source.expect("call:")
         name = yield from word(source)
-        found = yield from literals.object(source)
+        found = yield from literals.mapping(source)
         yield from source.close(marks.end)
         calls.whole(name, found)
 

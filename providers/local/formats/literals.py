@@ -29,7 +29,7 @@ class Literals:
             raise Malformed("its values are nested too deeply")
         first = yield from source.space()
         if first == "{":
-            return (yield from self.object(source, depth))
+            return (yield from self.mapping(source, depth))
         if first in _CLOSES:
             return (yield from self._list(source, _CLOSES[first], depth))
         quote = yield from source.take(*self.quotes)
@@ -37,7 +37,7 @@ class Literals:
             return (yield from self._text(source, quote))
         return _plain((yield from word(source)))
 
-    def object(self, source: Source, depth: int = 0) -> Wait[dict[str, object]]:
+    def mapping(self, source: Source, depth: int = 0) -> Wait[dict[str, object]]:
         """`{key: value, …}`, the keys as words or in quotes."""
         found: dict[str, object] = {}
         yield from source.expect("{")
