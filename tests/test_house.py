@@ -29,9 +29,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "core.contract",
         "providers.local.constraints",
         "providers.local.formats",
+        "providers.local.isolation",
     ),
     "providers.local.constraints": ("core.canon", "core.contract", "providers.local"),
     "providers.local.formats": ("core.canon",),
+    "providers.local.isolation": ("core.canon", "core.contract", "providers.local"),
     "providers.llamacpp": (
         "core.canon",
         "core.contract",

@@ -59,6 +59,14 @@ class LocalConfig(BaseModel):
         gt=0,
         description="what all local models may take together; of several the smallest holds",
     )
+    isolate: Literal["none", "process"] = Field(
+        "none", description="`process` keeps the engine in a process of its own, which may crash"
+    )
+    max_restarts: int = Field(
+        5,
+        ge=0,
+        description="of a process that crashes, in ten minutes; one more, and it stays down",
+    )
     chat_template: str | None = Field(None, description="instead of the model's own (Jinja text)")
     sampling: Sampling = Sampling()
 

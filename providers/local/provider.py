@@ -23,6 +23,7 @@ from .constraints.enforcing import Enforced
 from .constraints.planning import Thoughts
 from .generation import generation
 from .guarding import cut
+from .isolation.standing import stand_in
 from .job import Job
 from .known import Known
 from .messages import Plan, plan
@@ -61,6 +62,8 @@ class Local(Provider):
         super().__init__(name, config)
         self._known: Known
         self._residency = Residency(name, self._load, Resident.stop, config.rules)
+        if config.isolate == "process":
+            self._residency = stand_in(self)
 
     @abstractmethod
     async def known(self) -> Known:
