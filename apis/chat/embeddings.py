@@ -9,7 +9,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ...core.canon import ir
-from ...core.canon.errors import NotSupported
 from ...core.contract.api import Document
 from ..validation import validate
 from .schema import Wire
@@ -25,28 +24,26 @@ class EmbeddingsRequest(Wire):
 
 
 def decode(document: object) -> ir.EmbeddingRequest:
-    """Raises `InvalidRequest`, or `NotSupported` for tokens, which another model would misread."""
+    """Raises `InvalidRequest`; tokens are the business of the model whose they are."""
     wire = validate(EmbeddingsRequest, document)
     unknown = dict(wire.model_extra or {})
     if wire.encoding_format is not None:
         unknown["_encoding_format"] = wire.encoding_format
     return ir.EmbeddingRequest(
         wire.model,
-        _texts(wire.input),
+        _inputs(wire.input),
         wire.dimensions,
         wire.user,
         extra={NAME: unknown} if unknown else None,
     )
 
 
-def _texts(given: str | list[Any]) -> tuple[str, ...]:
-    texts = (given,) if isinstance(given, str) else tuple(given)
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise NotSupported(
-                f"input.{i}: tokens mean nothing to another model; send texts", param="input"
-            )
-    return texts
+def _inputs(given: str | list[Any]) -> tuple[str | tuple[int, ...], ...]:
+    if isinstance(given, str):
+        return (given,)
+    if all(isinstance(item, int) for item in given):
+        return (tuple(given),)
+    return tuple(item if isinstance(item, str) else tuple(item) for item in given)
 
 
 def document(request: ir.EmbeddingRequest, answer: ir.Embeddings) -> Document:

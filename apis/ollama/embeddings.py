@@ -12,12 +12,17 @@ from .vocabulary import LOADING, extra, given, refuse, remembered
 def decode(document: object, operation: str = "embed") -> ir.EmbeddingRequest:
     if operation == "embeddings":
         old = validate(schema.Embeddings, document)
-        return ir.EmbeddingRequest(old.model, (old.prompt,), extra=_extra(old, legacy=True))
+        return ir.EmbeddingRequest(
+            old.model, (old.prompt,), truncate=True, extra=_extra(old, legacy=True)
+        )
     wire = validate(schema.Embed, document)
     inputs = (wire.input,) if isinstance(wire.input, str) else tuple(wire.input)
     if not inputs:
         refuse("input", "at least one text is required")
-    return ir.EmbeddingRequest(wire.model, inputs, wire.dimensions, extra=_extra(wire))
+    cut = wire.truncate is not False
+    return ir.EmbeddingRequest(
+        wire.model, inputs, wire.dimensions, truncate=cut, extra=_extra(wire)
+    )
 
 
 def _extra(wire: schema.Embed | schema.Embeddings, legacy: bool = False) -> ir.Extra | None:

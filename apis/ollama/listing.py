@@ -82,8 +82,10 @@ def shown(model: Model) -> Document:
 
 def _capabilities(model: Model) -> list[str]:
     """Tools are offered to every model, in words where it knows none."""
-    found = ["completion", "tools"]
+    reads = {"embeddings", "rerank"} & model.features
+    found = [] if reads and "streaming" not in model.features else ["completion", "tools"]
     found += ["vision"] if "image" in model.modalities else []
+    found += ["embedding"] if "embeddings" in model.features else []
     found += ["thinking"] if "reasoning" in model.features else []
     return found
 

@@ -92,6 +92,7 @@ class Embed(Wire):
     model: str = Field(min_length=1)
     input: str | list[str] = Field(max_length=1 << 22)
     dimensions: int | None = Field(default=None, ge=1)
+    truncate: bool | None = None  # by default texts that are too long are cut
     options: Object | None = None
 
 

@@ -283,12 +283,16 @@ class Request(Node):
 
 @node()
 class EmbeddingRequest(Node):
-    """Texts to be turned into vectors, of `dimensions` numbers each where the client says so."""
+    """Texts to be turned into vectors, of `dimensions` numbers each where the client says so.
+
+    A text may come as the model's own tokens. One that is too long is refused, unless `truncate`.
+    """
 
     model: str | None
-    inputs: tuple[str, ...]
+    inputs: tuple[str | tuple[int, ...], ...]
     dimensions: int | None = None
     user: str | None = None
+    truncate: bool = False
 
 
 # Answers -----------------------------------------------------------------------------------------

@@ -9,14 +9,18 @@ from typing import Literal
 
 from pydantic import ByteSize, Field
 
+from ...core.canon.errors import ConfigError
 from ..local.config import BUILTIN, CONTEXT, LocalConfig
 from ..local.hub import reference, shards
 from .batching import Shape
+from .embedding import ReadingShape
 from .gguf import Header
 
 SMALL = 32 << 20  # bytes of a file up to which one thread computes a step; see `workers`
 ARCHIVE = ByteSize(1 << 30)
 ENDS = 1 << 20  # bytes of a file's beginning and end by which it is known
+READ = 2048  # tokens of a text that a model for conversations reads, unless it is configured
+READ_ALONE = 8192  # the same of a model that does nothing else
 MEMORY = 1 << 30  # bytes of key-value cache up to which every slot has its own share
 
 
@@ -49,6 +53,18 @@ class Config(LocalConfig):
     )
     cache_dir: Path | None = Field(
         None, description="folder where idle conversations are kept when the stack stops"
+    )
+
+    mode: Literal["auto", "chat", "embeddings", "both"] = Field(
+        "auto",
+        description="what the model is for; by default embeddings only if its file says that it "
+        "was made for them, and both otherwise",
+    )
+    pooling: Literal["mean", "cls", "last"] | None = Field(
+        None, description="how the rows of a text become one; by default as the model's file says"
+    )
+    embedding_context: int | None = Field(
+        None, ge=16, le=2**20, description="tokens that one text to be embedded may have"
     )
 
     @property
@@ -86,7 +102,12 @@ class Config(LocalConfig):
         """The files, and a 16-bit cache of this shape; what a step computes with comes on top."""
         files = [self.path.with_name(name) for name in shards(self.path.name)]
         weights = sum(file.stat().st_size for file in files if file.is_file())
-        return weights + self.shape(header).cells * (header.cache_bytes_per_token or 0)
+        reading = self.reading(header)
+        if not self.only_reads(header):
+            cells = self.shape(header).cells
+        else:
+            cells = reading.limit if reading is not None and header.causal else 0
+        return weights + cells * (header.cache_bytes_per_token or 0)
 
     def shape(self, header: Header) -> Shape:
         context = self.window(header)
@@ -120,3 +141,33 @@ class Config(LocalConfig):
             file.seek(max(0, self.path.stat().st_size - ENDS))
             found.update(file.read(ENDS))
         return found.hexdigest()
+
+    def only_reads(self, header: Header) -> bool:
+        if self.mode == "auto":
+            return header.pooling is not None or not header.causal
+        return self.mode == "embeddings"
+
+    def reading(self, header: Header) -> ReadingShape | None:
+        """How it reads texts for their embeddings or scores; None if it is not to."""
+        if self.mode == "chat":
+            return None
+        pooling = self.pooling or header.pooling or "mean"
+        whole = not header.causal or pooling == "rank" or "dense_2.weight" in header.shapes
+        limit = self._text_limit(header)
+        return ReadingShape(
+            limit=limit,
+            batch=limit if whole else min(self.prefill_chunk, self.batch, limit),
+            whole=whole,
+            pooling=pooling,
+            threads=self.workers,
+        )
+
+    def _text_limit(self, header: Header) -> int:
+        only, made = self.only_reads(header), header.context_length
+        asked = self.embedding_context or (self.context if only else None)
+        if asked is None:
+            return min(READ_ALONE if only else READ, made or READ)
+        if made is not None and asked > made:
+            field = "embedding_context" if self.embedding_context else "context"
+            raise ConfigError(f"{field}: {asked} tokens, and the model was made for {made} at most")
+        return asked

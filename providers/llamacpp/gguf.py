@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import mmap
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,15 @@ _BLOCKS: dict[int, tuple[int, int]] = {
 }
 
 
+_POOLING = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
+
+# Architectures that only read; not every file says so.
+ENCODERS = frozenset(
+    "bert modern-bert neo-bert eurobert nomic-bert nomic-bert-moe jina-bert-v2 jina-bert-v3"
+    " gemma-embedding t5encoder".split()
+)
+
+
 class BadGGUF(Exception):
     """The message says what is wrong with the file."""
 
@@ -60,6 +70,7 @@ class Header:
     version: int
     tensors: int
     metadata: dict[str, Any]
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # the fastest size first
 
     @property
     def architecture(self) -> str:
@@ -75,6 +86,17 @@ class Header:
     @property
     def context_length(self) -> int | None:
         return self.number("context_length")
+
+    @property
+    def causal(self) -> bool:
+        """Whether a token looks only at those before it, as in every model that generates."""
+        told = self.metadata.get(f"{self.architecture}.attention.causal")
+        return self.architecture not in ENCODERS and told is not False
+
+    @property
+    def pooling(self) -> str | None:
+        """How the rows of a text's tokens become one, if the model was made for that."""
+        return _POOLING.get(self.number("pooling_type") or 0)
 
     @property
     def chat_template(self) -> str | None:
@@ -170,7 +192,11 @@ def _header(reader: _Reader) -> Header:
     for _ in range(pairs):
         key = reader.string()
         metadata[key] = reader.value(reader.scalar("I"))
-    ends = [_tensor_end(reader) for _ in range(tensors)]
+    shapes, ends = {}, []
+    for _ in range(tensors):
+        name, shape, end = _tensor(reader)
+        shapes[name] = shape
+        ends.append(end)
     if not ends:
         raise BadGGUF("it holds no tensors")
     alignment = metadata.get("general.alignment", ALIGNMENT)
@@ -182,15 +208,15 @@ def _header(reader: _Reader) -> Header:
         raise BadGGUF(f"it is cut off: {missing} bytes are missing")
     if not metadata.get("general.architecture"):
         raise BadGGUF("its header names no architecture")
-    return Header(version, tensors, metadata)
+    return Header(version, tensors, metadata, shapes)
 
 
-def _tensor_end(reader: _Reader) -> int:
-    """Where the tensor ends, counted from the beginning of the data."""
+def _tensor(reader: _Reader) -> tuple[str, tuple[int, ...], int]:
+    """A tensor's name and shape, and where it ends, counted from the beginning of the data."""
     name, rank = reader.string(), reader.scalar("I")
     if not 0 < rank <= 4:
         raise BadGGUF(f"its header is corrupt: tensor {name!r} has {rank} dimensions")
-    elements = prod(reader.scalar("Q") for _ in range(rank))
+    shape = tuple(reader.scalar("Q") for _ in range(rank))
     kind, offset = reader.scalar("I"), reader.scalar("Q")
     block, size = _BLOCKS.get(kind, (1, 0))
-    return int(offset + elements // block * size)
+    return name, shape, int(offset + prod(shape) // block * size)

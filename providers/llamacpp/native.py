@@ -166,6 +166,7 @@ class Context:
         threads: int,
         unified: bool,
         kv_type: str = "f16",
+        pooling: int | None = None,  # of embeddings, which it then gives for every row
     ) -> None:
         import numpy
 
@@ -180,6 +181,8 @@ class Context:
         # Else a sliding window could not be cut back to a prefix.
         params.swa_full = True
         params.type_k = params.type_v = getattr(lib, f"GGML_TYPE_{kv_type.upper()}")
+        if pooling is not None:
+            params.embeddings, params.pooling_type = True, pooling
         _errors.clear()
         self.handle = lib.llama_init_from_model(model.handle, params)
         if not self.handle:

@@ -8,12 +8,13 @@ from typing import ClassVar
 
 from ...core.canon.errors import ConfigError
 from ...core.contract.provider import ConfigModel
+from ..local.embedding import Reads
 from ..local.hub import fetch_file, reference
 from ..local.known import Known
 from ..local.provider import Local
 from . import native
-from .batching import Batcher
 from .config import Config as Settings
+from .engine import Engine
 from .gguf import BadGGUF, Header, read_header
 
 
@@ -34,12 +35,23 @@ class LlamaCpp(Local):
         if (wanted := reference(self.config.model)) is not None:
             self.config = self.config.at(await asyncio.to_thread(fetch_file, wanted))
         header = await asyncio.to_thread(header_of, self.config)
-        config, self._shape = self.config, self.config.shape(header)
-        return Known(config.window(header), header.chat_template, config.footprint(header))
-
-    def engine(self) -> Batcher:
         config = self.config
-        return Batcher(lambda lib: native.Model(lib, config.path, config.gpu_layers), self._shape)
+        talks, self._reading = not config.only_reads(header), config.reading(header)
+        self._shape = config.shape(header) if talks else None
+        reads = None
+        if (reading := self._reading) is not None:
+            reads = Reads(reading.limit, reading.pooling == "rank")
+        context = config.window(header) if talks or reads is None else reads.limit
+        footprint = config.footprint(header)
+        return Known(context, header.chat_template, footprint, talks, reads)
+
+    def engine(self) -> Engine:
+        config = self.config
+        return Engine(
+            lambda lib: native.Model(lib, config.path, config.gpu_layers),
+            self._shape,
+            self._reading,
+        )
 
 
 def header_of(config: Settings) -> Header:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from ...core.canon.errors import StackError
 from ...core.canon.ir import TokenLogprob
@@ -54,6 +54,9 @@ class Job:
 
     An engine that has grammars asks `constraint` what may come, and tells it what came.
     """
+
+    slotless: ClassVar[bool] = False
+    """Whether it need not wait for those that wait for a slot."""
 
     def __init__(
         self,

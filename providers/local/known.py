@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .embedding import Reads
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """`context` is of one conversation, in tokens; the engine may round it up.
 
     `footprint` is the memory that it takes, in bytes: weights, and what remembers conversations.
+    A model that does not talk has no template, and only `reads`.
     """
 
     context: int
     template: str | None
     footprint: int
+    talks: bool = True
+    reads: Reads | None = None

@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from ...core.canon import ir
-from ...core.canon.errors import ConfigError, ContextOverflow, InvalidRequest
+from ...core.canon.errors import ConfigError, ContextOverflow, InvalidRequest, NotSupported
 from ...core.contract.provider import Model, Prepared, Provider, TokenCount
 from .accounting import callable_tools
 from .answer import Answer
 from .config import LocalConfig
 from .constraints.enforcing import Enforced
 from .constraints.planning import Thoughts
+from .embedding import embeddings, tokenized
 from .generation import generation
 from .guarding import cut
 from .isolation.standing import stand_in
@@ -28,6 +29,7 @@ from .job import Job
 from .known import Known
 from .messages import Plan, plan
 from .parser import CALL, THINK, Parser
+from .reading import read
 from .residency import Residency
 from .resident import Resident, TextEngine
 from .sampling import Sampler, check, sampler
@@ -80,7 +82,8 @@ class Local(Provider):
 
     async def start(self) -> None:
         self._known = await self.known()
-        self._outline = await asyncio.to_thread(self._parsed)
+        if self._known.talks:
+            self._outline = await asyncio.to_thread(self._parsed)
         self._residency.open(self._known.footprint)
         if self.config.load == "start":
             try:
@@ -94,7 +97,7 @@ class Local(Provider):
 
     async def _load(self) -> Resident:
         resident = Resident(self.name, self.engine(), self.config.slots + self.config.queue)
-        await resident.start(self._parsed, self.constrains)
+        await resident.start(self._parsed if self._known.talks else None, self.constrains)
         return resident
 
     @property
@@ -114,17 +117,25 @@ class Local(Provider):
         self._residency.check()
         resident = self._residency.here
         context = self._known.context if resident is None else resident.engine.context
-        features = set(self.features)
-        features |= {"tools"} if self._outline.hermes else set()
-        features |= {"reasoning"} if self._thinks(resident) else set()
+        longest = min(self.config.default_max_tokens or context, context)
         return [
             Model(
                 self.config.name,
                 context_window=context,
-                max_output=min(self.config.default_max_tokens or context, context),
-                features=frozenset(features),
+                max_output=longest if self._known.talks else None,
+                features=frozenset(self._features(resident)),
             )
         ]
+
+    def _features(self, resident: Resident | None) -> set[str]:
+        reads, found = self._known.reads, set()
+        if reads is not None:
+            found.add("rerank" if reads.scores else "embeddings")
+        if self._known.talks:
+            found |= self.features
+            found |= {"tools"} if self._outline.hermes else set()
+            found |= {"reasoning"} if self._thinks(resident) else set()
+        return found
 
     def _thinks(self, resident: Resident | None) -> bool:
         if resident is None:
@@ -151,6 +162,7 @@ class Local(Provider):
     # Calls ---------------------------------------------------------------------------------------
 
     async def prepare(self, request: ir.Request) -> Prepared:
+        self._talking()
         async with self._residency.use() as at:
             check(request.sampling, at.engine.vocabulary.size)
             encoded = await self._encoded(at, request)
@@ -162,9 +174,28 @@ class Local(Provider):
         return Prepared(lambda choice: self._run(request, encoded, choice), encoded.plan.losses)
 
     async def count_tokens(self, request: ir.Request) -> TokenCount:
+        self._talking()
         async with self._residency.use() as at:
             encoded = await at.aside(lambda: self._encode(at, request))
         return TokenCount(len(encoded.tokens))
+
+    def _talking(self) -> None:
+        if not self._known.talks:
+            found = " and ".join(self._features(None))
+            raise NotSupported(
+                f"model {self.config.name!r} makes {found} and answers nobody; ask another model",
+                param="model",
+            )
+
+    async def embed(self, request: ir.EmbeddingRequest) -> ir.Embeddings:
+        reads = self._known.reads
+        if reads is None or reads.scores:
+            return await super().embed(request)
+        async with self._residency.use() as at:
+            vocabulary = at.engine.vocabulary
+            texts = await at.aside(lambda: tokenized(request, vocabulary, reads.limit))
+            rows = await read(at.worker, texts)
+            return await at.aside(lambda: embeddings(rows, request.dimensions, texts))
 
     async def _encoded(self, at: Resident, request: ir.Request) -> _Encoded:
         return await at.aside(lambda: self._enforced(request, self._encode(at, request)))

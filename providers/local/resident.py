@@ -50,7 +50,7 @@ class Resident:
 
     template: ChatTemplate
     guard: Guard
-    enforcer: Enforcer | None
+    enforcer: Enforcer | None = None
 
     def __init__(self, name: str, engine: TextEngine, capacity: int) -> None:
         self.name = name
@@ -59,12 +59,17 @@ class Resident:
         self._pool: ThreadPoolExecutor | None = None
 
     async def start(
-        self, template: Callable[[Mapping[str, str]], ChatTemplate], held: bool
+        self, template: Callable[[Mapping[str, str]], ChatTemplate] | None, held: bool
     ) -> None:
-        """`template` is made with the texts of special tokens; `held` wants an enforcer."""
+        """`template` is made with the texts of special tokens; `held` wants an enforcer.
+
+        A model that does not talk has neither.
+        """
         await self.worker.start()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix=f"prompts {self.name}")
         vocabulary = self.engine.vocabulary
+        if template is None:
+            return
         try:
             self.template = await self.aside(lambda: template(vocabulary.special_texts))
             self.guard = await self.aside(lambda: Guard(vocabulary.specials()))

@@ -163,7 +163,8 @@ class Worker:
         """Let cancelled jobs go and admit what there is room for, oldest first."""
         with self._lock:
             while self._inbox:
-                self._waiting.append(self._inbox.popleft())
+                job = self._inbox.popleft()
+                (self._waiting.appendleft if job.slotless else self._waiting.append)(job)
         for job in [job for job in self._running if job.cancelled]:
             self._running.remove(job)
             self._engine.drop(job)

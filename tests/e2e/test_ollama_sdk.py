@@ -202,13 +202,24 @@ def test_models_are_listed_and_shown(engine: ollama.Client) -> None:
 
 
 @pytest.mark.engine
+def test_texts_are_embedded_and_long_ones_cut(engine: ollama.Client) -> None:
+    found = engine.embed("tiny", ["one", "x " * 3000], dimensions=4)
+    assert [len(vector) for vector in found.embeddings] == [4, 4]
+    assert (found.prompt_eval_count or 0) > 2048
+    assert engine.embed("tiny", "one", dimensions=4).embeddings[0] == pytest.approx(
+        found.embeddings[0], abs=0.05
+    )
+    assert len(engine.embeddings("tiny", "one").embedding) == 192
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize(
     ("ask", "status", "problem"),
     [
         (lambda c: c.chat(model="nope", messages=[HI]), 404, "'nope' is not served here"),
         (lambda c: c.show("nope"), 404, "'nope' is not served here"),
-        (lambda c: c.embed("tiny", "x"), 400, "'tiny' makes no embeddings"),
-        (lambda c: c.embeddings("tiny", "x"), 400, "'tiny' makes no embeddings"),
+        (lambda c: c.embed("tiny", ""), 400, "input.0: it is empty"),
+        (lambda c: c.embed("tiny", "x " * 3000, truncate=False), 400, "reads 2048 at most"),
         (lambda c: c.generate(model="tiny", prompt="x", suffix="y"), 400, "suffix: "),
         (lambda c: c.generate(model="tiny"), 400, "prompt: field required"),
         (lambda c: c.pull("x"), 404, "POST /api/pull is not served here"),

@@ -64,6 +64,14 @@ def test_how_a_model_is_loaded_is_nothing_to_lose() -> None:
     asked: dict[str, Any] = {"model": "m", "input": "one"}
     asked["options"] = {"num_gpu": 1, "num_thread": 2}
     assert foreign(API.decode_embedding(asked, "embed")) == []
-    asked |= {"truncate": False, "options": {"num_gpu": 1, "num_ctx": 9}}
-    found = foreign(API.decode_embedding(asked, "embed"))
-    assert {field.path for field in found} == {"truncate", "options"}
+    asked |= {"options": {"num_gpu": 1, "num_ctx": 9}}
+    (found,) = foreign(API.decode_embedding(asked, "embed"))
+    assert found.path == "options"
+
+
+@pytest.mark.parametrize(("asked", "cut"), [({}, True), ({"truncate": False}, False)])
+def test_what_is_too_long_is_cut_unless_the_client_forbids_it(
+    asked: dict[str, Any], cut: bool
+) -> None:
+    request = API.decode_embedding({"model": "m", "input": "one", **asked}, "embed")
+    assert request.truncate is cut

@@ -153,5 +153,5 @@ async def test_drafts_save_steps() -> None:
         async with running("llamacpp", draft_tokens=draft) as provider:
             found = await answer(provider, ask(REPEATED, sampling=ir.Sampling(temperature=0)))
             assert "green lamp" in ir.text_of(found.parts)
-            steps.append(provider._engine._slots.now)  # type: ignore[attr-defined]
+            steps.append(provider._engine.batcher._slots.now)  # type: ignore[attr-defined]
     assert steps[1] < 0.7 * steps[0]

@@ -1,0 +1,65 @@
+"""The door to native code for what a model makes of texts: one row for a token, or for a text.
+
+As behind the other door every call is checked first: only rows of the last batch are read, and
+only where the engine says that there are any. One thread owns a context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...core.canon.errors import StackError
+from .native import Context, Model, Span
+
+POOLING = {"none": 0, "mean": 1, "cls": 2, "last": 3, "rank": 4}
+
+
+class EmbeddingContext(Context):
+    """A context that gives embeddings, by the engine's own pooling; `none` leaves the tokens'."""
+
+    def __init__(
+        self, model: Model, *, cells: int, sequences: int, batch: int, threads: int, pooling: str
+    ) -> None:
+        super().__init__(
+            model,
+            cells=cells,
+            sequences=sequences,
+            batch=batch,
+            threads=threads,
+            unified=True,
+            pooling=POOLING[pooling],
+        )
+        scores = model.lib.llama_model_n_cls_out if pooling == "rank" else None
+        self._width = int((scores or model.lib.llama_model_n_embd_out)(model.handle))
+        self._pooled = pooling != "none"
+        self._read = 0
+        self._read_sequences: set[int] = set()
+
+    def decode(self, spans: Sequence[Span]) -> tuple[int, list[int]]:
+        self._read, self._read_sequences = 0, set()
+        code, lasts = super().decode(spans)
+        if code == 0:
+            self._read = sum(len(span.tokens) for span in spans)
+            self._read_sequences = {span.sequence for span in spans}
+        return code, lasts
+
+    def tokens(self, first: int, count: int) -> Any:
+        """What the model makes of each token in these rows of the last batch."""
+        if self._pooled or not 0 <= first < first + count <= self._read:
+            raise ValueError("only rows that were read have embeddings of their own")
+        get = self._lib.llama_get_embeddings_ith
+        return self._np.stack(
+            [self._row(get(self.handle, row)) for row in range(first, first + count)]
+        )
+
+    def text(self, sequence: int) -> Any:
+        """What the model makes of a sequence that was read whole in the last batch."""
+        if not self._pooled or sequence not in self._read_sequences:
+            raise ValueError("only sequences that were read have an embedding")
+        return self._row(self._lib.llama_get_embeddings_seq(self.handle, sequence))
+
+    def _row(self, pointer: Any) -> Any:
+        if not pointer:
+            raise StackError("the engine gave no embedding for a text that it has read")
+        return self._np.ctypeslib.as_array(pointer, (self._width,)).copy()
