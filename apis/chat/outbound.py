@@ -13,6 +13,7 @@ from ...core.canon import ir
 from ...core.canon.errors import NotSupported
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger, foreign
+from .. import languages
 from . import details
 from .outbound_tools import tools
 from .vocabulary import NAME, call_name, given, own, remembered
@@ -236,8 +237,12 @@ def _reasoning(config: ir.ReasoningConfig, losses: Ledger) -> Document:
 def _output(output: ir.OutputFormat, losses: Ledger) -> Document:
     body = given(verbosity=output.verbosity)
     rest = own(output)
-    if output.kind == "grammar":
+    if written := remembered(output, "_written"):
+        return {**body, **written}
+    if output.grammar is not None and output.at != "response_format":
         losses.dropped(output.at or "response_format", "this protocol has no grammars for text")
+    elif output.grammar is not None:
+        body["response_format"] = languages.encoded(output.grammar) | rest
     elif output.kind == "schema":
         described = {"name": output.name or "answer"} | given(
             description=output.description, schema=output.schema, strict=output.strict

@@ -9,11 +9,11 @@ from __future__ import annotations
 from ...core.canon import ir
 from ..validation import validate
 from . import schema
+from .formats import output, unheard
 from .tools import tool_choice, tools
 from .turns import turns
 from .vocabulary import NAME, extra, refuse
 
-_OUTPUTS = {"text": "text", "json_object": "json", "json_schema": "schema"}
 _SILENT: tuple[list[str], ...] = ([], ["text"])  # modalities that ask for nothing but text
 
 
@@ -29,7 +29,7 @@ def decode(document: object) -> ir.Request:
         tool_choice=tool_choice(wire, offered),
         sampling=_sampling(wire),
         reasoning=_reasoning(wire),
-        output=_output(wire),
+        output=output(wire),
         stream=bool(wire.stream),
         metadata=wire.metadata,
         user=wire.user,
@@ -53,6 +53,7 @@ def _check(wire: schema.Request) -> None:
 
 def _request_extra(wire: schema.Request) -> ir.Extra | None:
     unknown = {k: v for k, v in (wire.model_extra or {}).items() if v is not None}
+    unknown |= unheard(wire)
     if wire.stream_options is not None:
         unknown["stream_options"] = wire.stream_options.model_dump(exclude_unset=True)
     if wire.modalities is not None:
@@ -106,23 +107,4 @@ def _reasoning(wire: schema.Request) -> ir.ReasoningConfig:
         given.max_tokens,
         extra=extra(given, _object=True, _effort=beside),
         at="reasoning",
-    )
-
-
-def _output(wire: schema.Request) -> ir.OutputFormat:
-    wanted = wire.response_format
-    if wanted is None:
-        return ir.OutputFormat(verbosity=wire.verbosity) if wire.verbosity else ir.OutputFormat()
-    if wanted.type == "json_schema" and wanted.json_schema is None:
-        refuse("response_format.json_schema", "field required")
-    described = wanted.json_schema
-    return ir.OutputFormat(
-        _OUTPUTS[wanted.type],  # type: ignore[arg-type]
-        described.schema_ if described else None,
-        described.name if described else None,
-        described.description if described else None,
-        described.strict if described else None,
-        wire.verbosity,
-        extra=extra(wanted, json_schema=(described.model_extra if described else None) or None),
-        at="response_format",
     )

@@ -204,6 +204,13 @@ FunctionChoice = Annotated[
 # Options -----------------------------------------------------------------------------------------
 
 
+Choices = Annotated[list[str], Field(min_length=1)]
+JsonText = Annotated[
+    Annotated[str, Tag("a text")] | Annotated[Fields, Tag("an object")],
+    Discriminator(lambda value: "an object" if isinstance(value, dict) else "a text"),
+]
+
+
 class JsonSchema(Wire):
     name: str
     description: str | None = None
@@ -212,8 +219,21 @@ class JsonSchema(Wire):
 
 
 class ResponseFormat(Typed):
-    type: Literal["text", "json_object", "json_schema"]
+    type: Literal["text", "json_object", "json_schema", "regex", "grammar"]
     json_schema: JsonSchema | None = None
+    regex: str | None = None
+    syntax: str | None = None
+    definition: str | None = None
+
+
+class StructuredOutputs(Wire):
+    """vLLM's; older versions of it have fields of the request, named `guided_…`."""
+
+    json_: JsonText | None = Field(None, alias="json")
+    regex: str | None = None
+    choice: Choices | None = None
+    grammar: str | None = None
+    json_object: bool | None = None
 
 
 class Reasoning(Wire):
@@ -254,6 +274,13 @@ class Request(Wire):
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
     response_format: ResponseFormat | None = None
+    structured_outputs: StructuredOutputs | None = None
+    guided_json: JsonText | None = None
+    guided_regex: str | None = None
+    guided_choice: Choices | None = None
+    guided_grammar: str | None = None
+    grammar: str | None = None
+    json_schema: Fields | None = None
     tools: list[Tool] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None

@@ -10,6 +10,7 @@ equal spellings the client wrote something, and are no field of the wire:
   `beside` it, as `reasoning_effort`, or in `both`
 * `_format`: a custom tool said that its input is plain text
 * `_modalities`: they were asked for, and are text only
+* `_written`: the fields that asked for the form of the answer, where they are other servers'
 * `_legacy`: it came as one of `functions`, `function_call` or the role `function`
 """
 

@@ -7,6 +7,7 @@ from dataclasses import fields
 from ...core.canon import ir
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger
+from .. import languages
 from .vocabulary import call_name, own
 
 # The wire demands a limit; this one is within what every current model accepts.
@@ -104,6 +105,8 @@ def _output_config(request: ir.Request, losses: Ledger, native: bool) -> Documen
     if output.kind == "schema":
         schema = {"type": "json_schema", "schema": dict(output.schema or {})}
         config["format"] = schema | config.get("format", {})
+    elif output.grammar is not None and native:
+        config["format"] = languages.encoded(output.grammar) | config.get("format", {})
     elif output.kind != "text":
         losses.dropped(output.at or "response_format", f"the upstream has no {output.kind} format")
     if output.verbosity is not None:

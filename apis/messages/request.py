@@ -12,6 +12,7 @@ from typing import assert_never
 
 from ...core.canon import ir
 from ...core.canon.errors import InvalidRequest, NotSupported
+from .. import languages
 from ..validation import validate
 from . import schema
 from .vocabulary import NAME, arguments_of, citation_of
@@ -304,6 +305,12 @@ def _output(wire: schema.OutputConfig | None) -> ir.OutputFormat:
         case schema.Format(type="json_schema"):
             path = "output_config.format.schema"
             raise InvalidRequest(f"{path}: field required", param=path)
+        case schema.Format(type="regex" | "grammar") as known:
+            fields = known.model_extra or {}
+            unknown = {name: fields[name] for name in fields.keys() - languages.FIELDS}
+            grammar = languages.decoded({"type": known.type} | fields, "output_config.format")
+            extra = _extra(wire, format=unknown or None)
+            return ir.OutputFormat("grammar", grammar=grammar, extra=extra, at="output_config")
         case schema.Format() as other:
             extra = _extra(wire, format=other.model_dump(by_alias=True, exclude_unset=True))
         case None:

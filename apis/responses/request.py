@@ -14,6 +14,7 @@ from ...core.canon import ir
 from ...core.canon.errors import InvalidRequest, NotSupported
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger
+from .. import languages
 from ..validation import validate
 from . import schema
 from .extras import (
@@ -32,6 +33,7 @@ from .tools import decode_choice, decode_tools, encode_choice, encode_tools, own
 
 LOGPROBS = "message.output_text.logprobs"
 SEALED = "reasoning.encrypted_content"
+FORMATS = ("text", "json_object", "json_schema", *languages.TYPES)
 
 NOT_KEPT = {
     "conversation": "conversations are not kept here; send the items in input",
@@ -172,9 +174,14 @@ def _decode_output(options: schema.TextOptions | None) -> ir.OutputFormat:
                 description=wanted.description,
                 strict=wanted.strict,
             )
+        case {"type": "regex" | "grammar"}:
+            rest = {key: format[key] for key in format.keys() - languages.FIELDS}
+            kept |= _unnamed_format(rest)
+            grammar = languages.decoded(format, "text.format")
+            output = replace(output, kind="grammar", grammar=grammar)
         case _:
             kind = format.get("type")
-            message = f"text.format.type: must be text, json_object or json_schema, not {kind!r}"
+            message = f"text.format.type: must be {', '.join(FORMATS)}, not {kind!r}"
             raise NotSupported(message, param="text.format.type")
     return replace(output, extra={NAME: kept})
 
@@ -303,6 +310,8 @@ def _encode_format(output: ir.OutputFormat, ledger: Ledger) -> Document | None:
             format |= {"type": "json_schema", "name": output.name or "answer"}
             format |= {"schema": output.schema or {}}
             return format | given(description=output.description, strict=output.strict)
+        case "grammar" if output.grammar is not None and is_native(output):
+            return format | languages.encoded(output.grammar)
         case "grammar":
             ledger.dropped("text.format", "Responses has no grammar of whole answers")
             return None

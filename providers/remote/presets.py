@@ -83,7 +83,7 @@ PRESETS = (
         ("chat", "messages"),
         "vLLM 0.33.0 (source)",
         "http://127.0.0.1:8000/v1",
-        Traits(reasoning_field="reasoning"),
+        Traits(reasoning_field="reasoning", answer_grammar="structured_outputs"),
         PATIENT,
     ),
     Preset(
@@ -104,7 +104,7 @@ PRESETS = (
         ("chat", "messages"),
         "llama.cpp as vendored in llama-cpp-python 0.3.36 (source)",
         "http://127.0.0.1:8080/v1",
-        Traits(system_in_conversation=False),
+        Traits(system_in_conversation=False, answer_grammar="grammar"),
         PATIENT,
     ),
     Preset(

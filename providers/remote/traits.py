@@ -41,6 +41,10 @@ class Traits(BaseModel):
     extended_sampling: bool = True
     """Chat and Responses: takes `top_k`, `min_p` and other extensions of local servers."""
 
+    answer_grammar: Literal["structured_outputs", "grammar"] | None = None
+    """Chat: where a language for the whole answer goes: vLLM's `structured_outputs`, or
+    llama-server's `grammar`, which takes GBNF only; None: nowhere."""
+
     billing_header: Literal["keep", "strip"] = "strip"
     """The line by which Claude Code bills; it changes, and spoils the prefix cache of others."""
 

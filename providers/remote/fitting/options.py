@@ -98,9 +98,24 @@ def _chat(request: ir.Request, case: Case) -> ir.Request:
         fields = dict((request.extra or {}).get("chat", {}))
         fields["stream_options"] = {"include_usage": True}
         request = replace(request, extra={"chat": fields})
+    if request.output.grammar is not None and case.traits.answer_grammar is not None:
+        request = replace(request, output=_languages(request.output, request.output.grammar, case))
     if request.output.verbosity is not None and not case.traits.openai_options:
         request = _without_verbosity(request, case)
     return request
+
+
+def _languages(output: ir.OutputFormat, grammar: ir.ToolGrammar, case: Case) -> ir.OutputFormat:
+    """A language for the whole answer, in the words of a server that has a field for it."""
+    match case.traits.answer_grammar, grammar.syntax:
+        case "structured_outputs", syntax:
+            word = "regex" if syntax == "regex" else "grammar"
+            written: dict[str, Any] = {"structured_outputs": {word: grammar.definition}}
+        case "grammar", "gbnf":
+            written = {"grammar": grammar.definition}
+        case _:
+            return output
+    return replace(output, extra={"chat": {"_written": written}})
 
 
 def _without_verbosity(request: ir.Request, case: Case) -> ir.Request:

@@ -254,3 +254,22 @@ def test_a_field_of_a_turn_that_is_joined_to_another_is_still_a_loss() -> None:
     for upstream in ("chat", "messages"):
         _, losses = sent(upstream, origin="responses", turns=tuple(turns))
         assert losses == {"input.0.phase": "dropped", "input.1.phase": "dropped"}
+
+
+@pytest.mark.parametrize(
+    ("field", "syntax", "expected"),
+    [
+        ("structured_outputs", "regex", {"structured_outputs": {"regex": "x"}}),
+        ("structured_outputs", "gbnf", {"structured_outputs": {"grammar": "x"}}),
+        ("structured_outputs", "lark", {"structured_outputs": {"grammar": "x"}}),
+        ("grammar", "gbnf", {"grammar": "x"}),
+        ("grammar", "regex", {}),
+        (None, "regex", {}),
+    ],
+)
+def test_a_language_for_the_answer_goes_where_the_server_has_a_field_for_it(
+    field: str | None, syntax: str, expected: Any
+) -> None:
+    output = ir.OutputFormat("grammar", grammar=ir.ToolGrammar(syntax, "x"), at="text")
+    body, losses = sent("chat", output=output, traits={"answer_grammar": field})
+    assert (body, losses) == (expected, {} if expected else {"text": "dropped"})
