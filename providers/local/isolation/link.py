@@ -21,11 +21,20 @@ _LENGTH = struct.Struct(">I")
 
 
 class Link(asyncio.Protocol):
-    """One end. `receive` gets every message in its order, and `lost` is called once at the end."""
+    """One end. `receive` gets every message in its order, and `lost` is called once at the end.
 
-    def __init__(self, receive: Callable[[Message], None], lost: Callable[[], None]) -> None:
+    `full` is called before a frame goes out, and may still send something with it.
+    """
+
+    def __init__(
+        self,
+        receive: Callable[[Message], None],
+        lost: Callable[[], None],
+        full: Callable[[], None] = lambda: None,
+    ) -> None:
         self._receive = receive
         self._lost = lost
+        self._full = full
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._read = bytearray()
@@ -60,6 +69,7 @@ class Link(asyncio.Protocol):
             self._transport.close()
 
     def _flush(self) -> None:
+        self._full()
         while self._later:
             self._waiting.append(codec.encode(self._later.popleft()))
         messages, self._waiting = self._waiting, []

@@ -56,10 +56,12 @@ class Credit:
 
 class Serving:
     def __init__(self) -> None:
-        self.link = Link(self._receive, self._lost)
+        self.link = Link(self._receive, self._lost, self._tell)
         self._alone = asyncio.Event()
         self._stirred = asyncio.Event()
         self._provider: Provider
+        self._watching: asyncio.Task[None] | None = None
+        self._told: Mapping[str, int] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._prepared: dict[int, Prepared] = {}
         self._credits: dict[int, Credit] = {}
@@ -124,8 +126,7 @@ class Serving:
         config = cls.Config.model_validate(settings["config"])
         self._provider = cls(settings["name"], config)
         await self._provider.start()
-        # A task of the server's own, which ends with the loop.
-        self._watching = asyncio.create_task(self._tell())
+        self._watching = asyncio.create_task(self._watch())  # which ends with the loop
 
     async def _call(self, number: int, method: str, *arguments: Any) -> Any:
         if method not in CALLS:
@@ -146,14 +147,17 @@ class Serving:
 
     # Status --------------------------------------------------------------------------------------
 
-    async def _tell(self) -> None:
-        """Tell the other end what is going on, whenever that changes."""
-        told: Mapping[str, int] = {}
+    def _tell(self) -> None:
+        """Tell the other end what is going on, where that has changed."""
+        now = dict(self._provider.status()) if self._watching else {}
+        if now != self._told:
+            self._told = now
+            self.link.send("status", now)
+
+    async def _watch(self) -> None:
         while True:
-            now = dict(self._provider.status())
-            if now != told:
-                told = now
-                self.link.send("status", now)
+            self._tell()
+            now = self._told
             await self._pause(bool(self._tasks or now.get("running") or now.get("waiting")))
 
     async def _pause(self, busy: bool) -> None:
