@@ -74,11 +74,16 @@ def encoder(path: Path, pooling: str = "mean", labels: list[str] | None = None) 
     tensors = _bert(numpy.random.default_rng(7))
     metadata = _told(pooling)
     if pooling == "rank":
-        rng = numpy.random.default_rng(8)
-        tensors |= {"cls.weight": _drawn(rng, WIDTH, WIDTH), "cls.bias": _drawn(rng, WIDTH)}
-        tensors |= {"cls.output.weight": _drawn(rng, 1, WIDTH), "cls.output.bias": _drawn(rng, 1)}
+        tensors |= head()
         metadata |= {"bert.classifier.output_labels": labels or ["relevance"]}
     return write(path, metadata, tensors)
+
+
+def head() -> dict[str, Any]:
+    """What makes a score of the first token."""
+    rng = numpy.random.default_rng(8)
+    found = {"cls.weight": _drawn(rng, WIDTH, WIDTH), "cls.bias": _drawn(rng, WIDTH)}
+    return found | {"cls.output.weight": _drawn(rng, 1, WIDTH), "cls.output.bias": _drawn(rng, 1)}
 
 
 def _told(pooling: str) -> dict[str, Any]:

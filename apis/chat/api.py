@@ -11,7 +11,7 @@ from ...core.contract.api import Api, Context, Document, Headers, Operation, Ren
 from ...core.contract.losses import Ledger
 from ...core.contract.provider import Model, TokenCount
 from .. import openai
-from . import answer, decoder, embeddings, errors, outbound, request, response
+from . import answer, decoder, embeddings, errors, outbound, ranking, request, response
 from .encoder import Encoder
 from .relay import ChatRelay
 from .vocabulary import NAME
@@ -25,6 +25,9 @@ class Chat(Api):
     operations: ClassVar[tuple[Operation, ...]] = (
         Operation("create", "generate", "POST", "/v1/chat/completions"),
         Operation("embeddings", "embed", "POST", "/v1/embeddings"),
+        Operation("rerank", "rerank", "POST", "/v1/rerank"),
+        Operation("rerank_bare", "rerank", "POST", "/rerank"),
+        Operation("rerank_v2", "rerank", "POST", "/v2/rerank"),
         Operation("models", "models", "GET", "/v1/models"),
         Operation("model", "model", "GET", "/v1/models/{id}"),
     )
@@ -59,6 +62,12 @@ class Chat(Api):
     def embeddings(self, request: ir.EmbeddingRequest, answer: ir.Embeddings) -> Document:
         return embeddings.document(request, answer)
 
+    def decode_rerank(self, document: object) -> ir.RerankRequest:
+        return ranking.decode(document)
+
+    def ranking(self, request: ir.RerankRequest, answer: ir.Ranking) -> Document:
+        return ranking.document(request, answer)
+
     def models(self, models: Sequence[Model]) -> Document:
         return openai.listing(models)
 
@@ -82,5 +91,7 @@ class Chat(Api):
 
     def fault(self, document: object) -> StackError | None:
         if isinstance(document, dict) and document.get("object") == "list":  # of embeddings
+            return None
+        if isinstance(document, dict) and isinstance(document.get("results"), list):  # a ranking
             return None
         return openai.fault(document, "choices")

@@ -295,6 +295,16 @@ class EmbeddingRequest(Node):
     truncate: bool = False
 
 
+@node()
+class RerankRequest(Node):
+    """Documents to be scored by how well they answer a query; the client wants the `top` ones."""
+
+    model: str | None
+    query: str
+    documents: tuple[str, ...]
+    top: int | None = None
+
+
 # Answers -----------------------------------------------------------------------------------------
 
 
@@ -335,6 +345,14 @@ class Embeddings(Node):
     """A vector for each input, in their order."""
 
     vectors: tuple[tuple[float, ...], ...]
+    usage: Usage | None = None
+
+
+@node()
+class Ranking(Node):
+    """A score for each document, in their order; the higher, the better it answers."""
+
+    scores: tuple[float, ...]
     usage: Usage | None = None
 
 

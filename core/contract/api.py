@@ -19,7 +19,7 @@ from .provider import Model, TokenCount
 Document = dict[str, Any]
 Headers = Mapping[str, str]  # names in lower case
 
-Action = Literal["generate", "count_tokens", "embed", "models", "model", "about"]
+Action = Literal["generate", "count_tokens", "embed", "rerank", "models", "model", "about"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +209,13 @@ class Api(ABC):
 
     def embeddings(self, request: ir.EmbeddingRequest, answer: ir.Embeddings) -> Document:
         raise NotImplementedError(f"{self.title} has no embeddings")
+
+    def decode_rerank(self, document: object) -> ir.RerankRequest:
+        """A parsed JSON body that asks for a ranking; raises `InvalidRequest`."""
+        raise NotImplementedError(f"{self.title} has no ranking")
+
+    def ranking(self, request: ir.RerankRequest, answer: ir.Ranking) -> Document:
+        raise NotImplementedError(f"{self.title} has no ranking")
 
     # What is on offer.
 

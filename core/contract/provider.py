@@ -180,6 +180,12 @@ class Provider(ABC):
             f"model {request.model!r} makes no embeddings; ask a model that does", param="model"
         )
 
+    async def rerank(self, request: ir.RerankRequest) -> ir.Ranking:
+        """A score for each document; `request.model` is the provider's own id of the model."""
+        raise NotSupported(
+            f"model {request.model!r} ranks no documents; ask a model that does", param="model"
+        )
+
 
 def _words(request: ir.Request) -> list[str]:
     words = [ir.text_of(request.instructions)]

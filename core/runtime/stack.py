@@ -180,7 +180,7 @@ class Stack:
                 return Reply(200, {}, api.model(replace(target.model, id=name)))
             case "about":
                 return Reply(200, {}, api.about(version("polystack")))
-            case "embed":
+            case "embed" | "rerank":
                 return await self._embed(api, operation, call)
             case "count_tokens":
                 return await self._count(api, operation, call)
@@ -254,11 +254,18 @@ class Stack:
     async def _embed(self, api: Api, operation: Operation, call: Call) -> Reply:
         settings = self.distribution.server
         asked = Asked(api, operation, call, settings.max_depth)
-        request = api.decode_embedding(self._document(call), operation.name)
+        document = self._document(call)
+        request = (
+            api.decode_rerank(document)
+            if operation.action == "rerank"
+            else api.decode_embedding(document, operation.name)
+        )
         target = await self.target(request.model)
         if api.name in target.model.native:
             native = forwarding.native_call(api, operation, call, asked, target)
             return await forwarding.forward(api, native, target, settings, call.request_id)
+        if isinstance(request, ir.RerankRequest):
+            return await embedding.rerank(api, request, target)
         return await embedding.embed(api, request, target)
 
     def _document(self, call: Call) -> object:

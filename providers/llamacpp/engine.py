@@ -10,6 +10,7 @@ from ..local.reading import Reading
 from .batching import Batcher, Shape
 from .embedding import Embedder, ReadingShape
 from .native import Model, Vocabulary, library
+from .native_embedding import PairVocabulary
 
 
 class Engine:
@@ -26,7 +27,9 @@ class Engine:
         load: Callable[[Any], Model],
         shape: Shape | None,
         reading: ReadingShape | None,
+        rank_form: str | None = None,
     ) -> None:
+        self._rank_form = rank_form
         self._load = load
         self._reading = reading
         self._model: Model | None = None
@@ -42,7 +45,9 @@ class Engine:
         assert self._embedder is not None
         assert self._reading is not None
         model = self._loaded(library())
-        self.vocabulary, self.context = Vocabulary(model), self._reading.limit
+        ranks = self._reading.pooling == "rank"
+        self.vocabulary = PairVocabulary(model, self._rank_form) if ranks else Vocabulary(model)
+        self.context = self._reading.limit
         self._embedder.open(model)
 
     def _loaded(self, lib: Any) -> Model:

@@ -104,6 +104,12 @@ class Header:
         return template if isinstance(template, str) else None
 
     @property
+    def rank_form(self) -> str | None:
+        """How a query and a document become one text, where it is not by marks between them."""
+        form = self.metadata.get("tokenizer.chat_template.rerank")
+        return form if isinstance(form, str) else None
+
+    @property
     def cache_bytes_per_token(self) -> int | None:
         """The size of one token in a 16-bit key-value cache, if the file tells."""
         heads = self.number("attention.head_count")

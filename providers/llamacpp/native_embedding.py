@@ -6,13 +6,17 @@ only where the engine says that there are any. One thread owns a context.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from ...core.canon.errors import StackError
-from .native import Context, Model, Span
+from .native import Context, Model, Span, Vocabulary
 
 POOLING = {"none": 0, "mean": 1, "cls": 2, "last": 3, "rank": 4}
+
+
+_HOLES = re.compile(r"\{query\}|\{document\}")
 
 
 class EmbeddingContext(Context):
@@ -63,3 +67,30 @@ class EmbeddingContext(Context):
         if not pointer:
             raise StackError("the engine gave no embedding for a text that it has read")
         return self._np.ctypeslib.as_array(pointer, (self._width,)).copy()
+
+
+class PairVocabulary(Vocabulary):
+    """A query and a document as the one text that a ranking model was trained on."""
+
+    def __init__(self, model: Model, form: str | None) -> None:
+        super().__init__(model)
+        self._form = form  # with {query} and {document} in it; None for marks between the two
+        lib, vocab = self._lib, self._vocab
+        begin, end = lib.llama_vocab_bos(vocab), lib.llama_vocab_eos(vocab)
+        sep = lib.llama_vocab_sep(vocab)
+        self._before = _mark(begin, lib.llama_vocab_get_add_bos(vocab))
+        self._end = _mark(sep if end < 0 else end, lib.llama_vocab_get_add_eos(vocab))
+        self._between = _mark(sep, lib.llama_vocab_get_add_sep(vocab))
+
+    def pair(self, query: str, document: str) -> list[int]:
+        if self._form is not None:
+            # In one go: a query may have "{document}" in it.
+            texts = {"{query}": query, "{document}": document}
+            return self.tokenize(_HOLES.sub(lambda hole: texts[hole[0]], self._form))
+        first, second = self.tokenize(query, False), self.tokenize(document, False)
+        between, after = self._end + self._between, self._end or self._between
+        return [*self._before, *first, *between, *second, *after]
+
+
+def _mark(token: int, wanted: bool) -> list[int]:
+    return [int(token)] if wanted and token >= 0 else []

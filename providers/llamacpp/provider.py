@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
+from ...core.canon import ir
 from ...core.canon.errors import ConfigError
 from ...core.contract.provider import ConfigModel
 from ..local.embedding import Reads
 from ..local.hub import fetch_file, reference
 from ..local.known import Known
 from ..local.provider import Local
+from ..local.reading import read
 from . import native
 from .config import Config as Settings
 from .engine import Engine
 from .gguf import BadGGUF, Header, read_header
+from .native_embedding import PairVocabulary
+from .ranking import pairs, ranking
 
 
 class LlamaCpp(Local):
@@ -34,7 +38,7 @@ class LlamaCpp(Local):
     async def known(self) -> Known:
         if (wanted := reference(self.config.model)) is not None:
             self.config = self.config.at(await asyncio.to_thread(fetch_file, wanted))
-        header = await asyncio.to_thread(header_of, self.config)
+        header = self._header = await asyncio.to_thread(header_of, self.config)
         config = self.config
         talks, self._reading = not config.only_reads(header), config.reading(header)
         self._shape = config.shape(header) if talks else None
@@ -51,7 +55,18 @@ class LlamaCpp(Local):
             lambda lib: native.Model(lib, config.path, config.gpu_layers),
             self._shape,
             self._reading,
+            self._header.rank_form,
         )
+
+    async def rerank(self, request: ir.RerankRequest) -> ir.Ranking:
+        reads, header = self._known.reads, self._header
+        if reads is None or not reads.scores:
+            return await super().rerank(request)
+        async with self._residency.use() as at:
+            vocabulary = at.engine.vocabulary
+            assert isinstance(vocabulary, PairVocabulary)
+            texts = await at.aside(lambda: pairs(request, vocabulary, reads.limit))
+            return ranking(await read(at.worker, texts), header, texts)
 
 
 def header_of(config: Settings) -> Header:

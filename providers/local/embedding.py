@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...core.canon import ir
 from ...core.canon.errors import InvalidRequest
@@ -69,5 +69,5 @@ def embeddings(
     return ir.Embeddings(tuple(map(tuple, table.tolist())), ir.Usage(input=read))
 
 
-def refuse(at: str, problem: str) -> None:
+def refuse(at: str, problem: str) -> NoReturn:
     raise InvalidRequest(f"{at}: {problem}", param=at.partition(".")[0])

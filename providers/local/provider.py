@@ -180,10 +180,11 @@ class Local(Provider):
         return TokenCount(len(encoded.tokens))
 
     def _talking(self) -> None:
-        if not self._known.talks:
-            found = " and ".join(self._features(None))
+        reads = self._known.reads
+        if not self._known.talks and reads is not None:
+            does = "ranks documents" if reads.scores else "makes embeddings"
             raise NotSupported(
-                f"model {self.config.name!r} makes {found} and answers nobody; ask another model",
+                f"model {self.config.name!r} {does} and answers nobody; ask another model",
                 param="model",
             )
 
