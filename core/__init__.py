@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .contract.client import Address, Client, Recipe
     from .contract.hookspecs import hookimpl
     from .contract.losses import Ledger, Loss
-    from .contract.provider import Model, Prepared, Provider, TokenCount
+    from .contract.provider import Model, Prepared, Provider, Residence, TokenCount
     from .contract.store import Store
     from .faces.library import Stack
     from .runtime.distribution import Distribution, ModelEntry, ProviderEntry
@@ -27,6 +27,7 @@ __all__ = [
     "Model",
     "Prepared",
     "TokenCount",
+    "Residence",
     "Api",
     "Context",
     "Encoder",
@@ -56,6 +57,7 @@ _HOMES = {
     "Model": "contract.provider",
     "Prepared": "contract.provider",
     "TokenCount": "contract.provider",
+    "Residence": "contract.provider",
     "Api": "contract.api",
     "Context": "contract.api",
     "Encoder": "contract.api",

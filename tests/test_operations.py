@@ -119,6 +119,15 @@ def test_the_health_of_an_engine_has_the_fields_that_are_shown(tiny: str) -> Non
     assert said["providers"]["tiny"].keys() == fields.keys()
 
 
+@pytest.mark.engine
+def test_the_figures_of_a_model_in_memory_are_those_that_are_named(tiny: str) -> None:
+    section = TEXT.partition("### What is in memory")[2].partition("## Health")[0]
+    named = set(re.findall(r"`(\w+)`", section))
+    (said,) = httpx2.get(f"{tiny}/stack/models").json()["models"]
+    assert named >= said.keys() - {"name", "provider", "type", "context_window", "pinned"}
+    assert said["state"] in named
+
+
 @contextmanager
 def running(path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     command = [str(STACK), "run", str(path), "--port", "0"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from ..canon import ir
 from ..canon.errors import NotSupported
@@ -34,6 +34,31 @@ class Model:
     created: int = 0
     owner: str = "polystack"
     title: str | None = None
+
+
+State: TypeAlias = Literal["unloaded", "loading", "loaded", "unloading"]
+
+
+@dataclass(frozen=True, slots=True)
+class Residence:
+    """How a model is kept that its provider can bring into memory and let go.
+
+    `model` is the provider's own id; `memory` is what it takes while it is in, in bytes. Tokens
+    are counted since the provider started: of prompts, of those the ones that were in memory
+    already, and of answers. `tokens_per_second` is how fast it wrote lately, for all together.
+    """
+
+    model: str
+    state: State
+    memory: int | None = None
+    pinned: bool = False
+    slots: int | None = None
+    running: int = 0
+    waiting: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    tokens_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +160,24 @@ class Provider(ABC):
         """What is going on, in numbers for `GET /health`: slots, running, waiting."""
         return {}
 
+    def residences(self) -> Sequence[Residence]:
+        """The models that `load_model` and `unload_model` are for, and how each is kept now."""
+        return ()
+
+    async def load_model(self, model: str) -> None:
+        """Bring a model of `residences` into memory, and return when it is there.
+
+        Harmless for one that is there. Raises a `StackError` for one that does not come.
+        """
+        raise NotSupported(_unkept(self, model, "load"), param="model")
+
+    async def unload_model(self, model: str) -> None:
+        """Let a model of `residences` go; whoever asks for it again brings it back.
+
+        Harmless for one that is not there. Raises `Conflict` for one that answers somebody.
+        """
+        raise NotSupported(_unkept(self, model, "unload"), param="model")
+
     @abstractmethod
     async def models(self) -> Sequence[Model]: ...
 
@@ -185,6 +228,13 @@ class Provider(ABC):
         raise NotSupported(
             f"model {request.model!r} ranks no documents; ask a model that does", param="model"
         )
+
+
+def _unkept(provider: Provider, model: str, verb: str) -> str:
+    return (
+        f"there is nothing to {verb}: {provider.name!r}, the provider of {model!r}, keeps no model "
+        "in this process"
+    )
 
 
 def _words(request: ir.Request) -> list[str]:

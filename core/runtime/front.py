@@ -15,6 +15,7 @@ from ..canon.errors import MethodNotAllowed, NotFound, StackError
 from ..contract.api import Api, Document, Operation
 from .auth import Keys
 from .call import Call, Reply
+from .managing import PREFIX, manage, refused
 from .routes import Match, Routes
 from .stack import Stack
 
@@ -44,6 +45,16 @@ class Front:
                 return self._stack.health()
             case _:
                 return None
+
+    async def managed(self, method: str, path: str, headers: Mapping[str, str]) -> Reply | None:
+        """The answer at a path of the stack's own; None for any other path."""
+        if not path.startswith(PREFIX):
+            return None
+        try:
+            self._keys.check(headers)
+        except StackError as error:
+            return refused(error)
+        return await manage(self._stack, method, path)
 
     def match(self, method: str, path: str, headers: Mapping[str, str]) -> Match:
         return self._routes.match(method, path, headers)

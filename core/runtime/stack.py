@@ -23,7 +23,7 @@ from ..contract.api import Api, Document, Operation
 from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
 from ..contract.store import Store
-from . import body, embedding, fallback, forwarding, translating
+from . import body, embedding, fallback, forwarding, keeping, translating
 from .asking import Asked
 from .call import Call, Reply
 from .catalog import Catalog
@@ -161,6 +161,22 @@ class Stack:
         if self.store is not None:
             found["store"] = {"type": self.store.type, **self.store.status()}
         return found
+
+    def models(self) -> Document:
+        """Every model by its names; of those that are kept in this process, how they are."""
+        return keeping.listed(self._catalog.current())
+
+    async def load_model(self, name: str) -> Document:
+        """Bring a model into memory, and tell how it is then; one that is there stays there.
+
+        Raises `UnknownModel`, `NotSupported` for one that is kept elsewhere, and any other
+        `StackError` for one that does not come.
+        """
+        return await keeping.load(await self.target(name))
+
+    async def unload_model(self, name: str) -> Document:
+        """Let a model go, until it is asked for again; raises `Conflict` for one that is busy."""
+        return await keeping.unload(await self.target(name))
 
     # Calls ---------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from ...core.canon import ir
 from ...core.canon.errors import ConfigError, ContextOverflow, InvalidRequest, NotSupported
-from ...core.contract.provider import Model, Prepared, Provider, TokenCount
+from ...core.contract.provider import Model, Prepared, Provider, Residence, TokenCount
 from .accounting import callable_tools
 from .answer import Answer
 from .config import LocalConfig
@@ -28,6 +28,7 @@ from .isolation.standing import stand_in
 from .job import Job
 from .known import Known
 from .messages import Plan, plan
+from .meter import Meter
 from .parser import CALL, THINK, Parser
 from .reading import read
 from .residency import Residency
@@ -63,6 +64,7 @@ class Local(Provider):
     def __init__(self, name: str, config: LocalConfig) -> None:
         super().__init__(name, config)
         self._known: Known
+        self._meter = Meter()
         self._residency = Residency(name, self._load, Resident.stop, config.rules)
         if config.isolate == "process":
             self._residency = stand_in(self)
@@ -96,7 +98,8 @@ class Local(Provider):
         await self._residency.close()
 
     async def _load(self) -> Resident:
-        resident = Resident(self.name, self.engine(), self.config.slots + self.config.queue)
+        capacity = self.config.slots + self.config.queue
+        resident = Resident(self.name, self.engine(), capacity, self._meter)
         await resident.start(self._parsed if self._known.talks else None, self.constrains)
         return resident
 
@@ -111,6 +114,32 @@ class Local(Provider):
             return {"slots": slots, "running": 0, "waiting": 0}
         worker = resident.worker
         return {"slots": slots, "running": worker.running, "waiting": worker.queued}
+
+    def residences(self) -> Sequence[Residence]:
+        residency, meter, now = self._residency, self._meter, self.status()
+        if not residency.is_open:
+            return ()
+        return [
+            Residence(
+                self.config.name,
+                residency.state,
+                memory=residency.size,
+                pinned=residency.pinned,
+                slots=now["slots"],
+                running=now["running"],
+                waiting=now["waiting"],
+                prompt_tokens=meter.prompt,
+                cached_tokens=meter.cached,
+                output_tokens=meter.output,
+                tokens_per_second=meter.speed,
+            )
+        ]
+
+    async def load_model(self, model: str) -> None:
+        await self._residency.arrived()
+
+    async def unload_model(self, model: str) -> None:
+        await self._residency.unload()
 
     async def models(self) -> Sequence[Model]:
         """Without loading. Whether a model thinks is then what its template says."""

@@ -1,6 +1,6 @@
 """When a model is in memory: brought in for whoever needs it, and let go when nobody does.
 
-    absent -> coming -> here -> leaving -> absent
+    unloaded -> loading -> loaded -> unloading -> unloaded
 
 Everybody who needs a model while it comes waits for the same coming. One that fails is told to all
 of them, and the next one tries again. Whoever stops waiting changes nothing for the others. While
@@ -16,16 +16,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from ...core.canon.errors import Conflict, Overloaded
+from ...core.contract.provider import State
 from .budget import BUDGET, Budget
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-State: TypeAlias = Literal["absent", "coming", "here", "leaving"]
 
 
 class Timer(Protocol):
@@ -68,31 +67,31 @@ class Residency(Generic[T]):
         self.used = 0
         self.size = 0
         self.pinned = rules.pinned
-        self.state: State = "absent"
+        self.state: State = "unloaded"
         self.later: Later | None = None
         self._bring = bring
         self._leave = leave
         self._rules = rules
         self._budget = budget
-        self._open = False
+        self.is_open = False
         self._moving: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
 
     @property
     def idle(self) -> bool:
         """Whether it could go; what is going already counts, since it only has to be waited for."""
-        return not self.uses and self.state != "coming"
+        return not self.uses and self.state != "loading"
 
     def open(self, size: int = 0) -> None:
         """From now on there is something to use; raises `ConfigError` for what never fits."""
         self.loop = asyncio.get_running_loop()
         self.size = size
         self._budget.join(self, size, self._rules.budget)
-        self._open = True
+        self.is_open = True
 
     async def close(self) -> None:
         """Let go of it, used or not; what is coming has to arrive first."""
-        self._open = False
+        self.is_open = False
         self._budget.quit(self)
         self._wait_no_more()
         await self._settled()
@@ -101,7 +100,7 @@ class Residency(Generic[T]):
 
     def check(self) -> None:
         """Raises `Overloaded` where nothing can be used."""
-        if not self._open:
+        if not self.is_open:
             raise Overloaded(f"{self.name} is not running", retry_after=5)
 
     @asynccontextmanager
@@ -136,7 +135,7 @@ class Residency(Generic[T]):
         if self.here is not None and not self.uses:
             self._wait_no_more()
             self._depart(self.here)
-        if self.state != "coming":
+        if self.state != "loading":
             await self._settled()
 
     # Idleness ------------------------------------------------------------------------------------
@@ -180,25 +179,25 @@ class Residency(Generic[T]):
         return self._moving
 
     async def _come(self) -> None:
-        self.state = "coming"
+        self.state = "loading"
         try:
             await self._budget.reserve(self, self.size)
             self.here = await self._bring()
         finally:
-            self.state = "absent" if self.here is None else "here"
+            self.state = "unloaded" if self.here is None else "loaded"
             if self.here is None:
                 self._budget.release(self)
         self._wait_for_more()
 
     def _depart(self, here: T) -> asyncio.Task[None]:
-        self.here, self.state = None, "leaving"
+        self.here, self.state = None, "unloading"
         return self._move(lambda: self._go(here))
 
     async def _go(self, here: T) -> None:
         try:
             await self._leave(here)
         finally:
-            self.state = "absent"
+            self.state = "unloaded"
             self._budget.release(self)
 
 

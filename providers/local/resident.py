@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from ...core.canon.errors import Overloaded
 from .constraints.enforcing import Enforcer
 from .guarding import Guard
+from .meter import Meter
 from .worker import Engine, Worker
 
 if TYPE_CHECKING:
@@ -52,10 +53,12 @@ class Resident:
     guard: Guard
     enforcer: Enforcer | None = None
 
-    def __init__(self, name: str, engine: TextEngine, capacity: int) -> None:
+    def __init__(
+        self, name: str, engine: TextEngine, capacity: int, meter: Meter | None = None
+    ) -> None:
         self.name = name
         self.engine = engine
-        self.worker = Worker(name, engine, capacity)
+        self.worker = Worker(name, engine, capacity, meter)
         self._pool: ThreadPoolExecutor | None = None
 
     async def start(

@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -20,7 +21,8 @@ from itertools import count
 from typing import Protocol
 
 from ...core.canon.errors import Overloaded, StackError
-from .job import Admitted, Broken, Ended, Job, Output
+from .job import Admitted, Broken, Ended, Job, Output, Token
+from .meter import Meter
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +47,17 @@ class Engine(Protocol):
 
 
 class Worker:
-    def __init__(self, name: str, engine: Engine, capacity: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        capacity: int,
+        meter: Meter | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.name = name
+        self.meter = meter or Meter()
+        self._clock = clock
         self._engine = engine
         self._capacity = capacity  # jobs, running and waiting ones together
         self._lock = threading.Lock()
@@ -148,12 +159,15 @@ class Worker:
         if not self._running:
             self._wake.wait()
             return
+        begun, tokens = self._clock(), 0
         for job, output in self._engine.step():
+            tokens += isinstance(output, Token)
             if job not in self._running:  # cut off by an output before this one
                 continue
             if isinstance(output, Ended | Broken):
                 self._running.remove(job)
             self._write(job, output)
+        self.meter.stepped(tokens, self._clock() - begun)
         for job in self._engine.preempted():
             self._running.remove(job)
             self._waiting.appendleft(job)
@@ -186,6 +200,7 @@ class Worker:
             self._running.append(job)
             if not job.admitted:
                 job.admitted = True
+                self.meter.admitted(job.prompt_size, cached)
                 self._write(job, Admitted(cached))
 
     def _write(self, job: Job, output: Output) -> None:

@@ -90,3 +90,15 @@ class Blocking:
     def health(self) -> Document:
         """That it runs, and what each provider says of itself in numbers."""
         return self._stack.health()
+
+    def models(self) -> Document:
+        """Every model by its names; of those that are kept in this process, how they are."""
+        return self._stack.models()
+
+    def load_model(self, name: str) -> Document:
+        """Bring a model into memory, and tell how it is then; raises what keeps it from coming."""
+        return self._thread.run(self._stack.load_model(name))
+
+    def unload_model(self, name: str) -> Document:
+        """Let a model go, until it is asked for again; raises `Conflict` for one that is busy."""
+        return self._thread.run(self._stack.unload_model(name))

@@ -86,6 +86,14 @@ class Stack(runtime.Stack):
             async for event in events:
                 yield event
 
+    async def load_model(self, name: str) -> Document:
+        self._check()
+        return await super().load_model(name)
+
+    async def unload_model(self, name: str) -> Document:
+        self._check()
+        return await super().unload_model(name)
+
     def __enter__(self) -> Blocking:
         from .blocking import Blocking
 

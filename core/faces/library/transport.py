@@ -56,6 +56,8 @@ async def _answer(front: Front, request: httpx2.Request, body: bytes) -> tuple[R
     headers = {name.lower(): value for name, value in request.headers.items()}
     if request.method == "GET" and (page := front.page(path)) is not None:
         return Reply(200, {}, page), Call()
+    if (managed := await front.managed(request.method, path, headers)) is not None:
+        return managed, Call()
     match = front.match(request.method, path, headers)
     call = Call(body, headers, match.item, request.url.query.decode("ascii"))
     try:

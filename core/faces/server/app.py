@@ -21,6 +21,7 @@ from starlette.routing import Route
 from ...canon.errors import InvalidRequest, MethodNotAllowed, StackError, TooLarge
 from ...runtime.call import Call, Reply
 from ...runtime.front import Front, body_of, failed, heads, refusal
+from ...runtime.managing import PREFIX
 from ...runtime.routes import Match
 from ...runtime.stack import Stack
 
@@ -31,6 +32,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 logger = logging.getLogger("polystack")
 
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]  # those not served are refused in words
 WRITE_TIMEOUT = 60.0  # seconds without progress after which a client that does not read is cut
 PROMPT = 0.02  # seconds; a quicker answer is there before its client can be missed
 
@@ -45,13 +47,15 @@ class App:
             routes=[
                 Route("/", self._root, methods=["GET"]),
                 Route("/health", self._health, methods=["GET"]),
+                Route(f"{PREFIX}{{rest:path}}", self._manage, methods=METHODS),
             ],
             lifespan=self._lifespan,
         )
         self._front: Front | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in ("/", "/health"):
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path in ("/", "/health") or path.startswith(PREFIX):
             await self._shell(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
@@ -66,6 +70,13 @@ class App:
 
     async def _health(self, request: Request) -> Response:
         return JSONResponse(self._stack.health())
+
+    async def _manage(self, request: Request) -> Response:
+        assert self._front is not None, "requests come after the lifespan has begun"
+        path = request.scope["path"]
+        reply = await self._front.managed(request.method, path, request.headers)
+        assert reply is not None, "the route is that of these paths"
+        return JSONResponse(reply.document, reply.status, dict(reply.headers))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         front = self._front

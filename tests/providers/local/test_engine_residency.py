@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeAlias
 
 import pytest
-from engines import ENDLESS, HELLO, ask, running, text
+from engines import ENDLESS, HELLO, answer, ask, running, text
 
 from polystack.core import ir
 from polystack.core.canon.errors import ConfigError, Conflict
@@ -65,7 +65,7 @@ async def test_what_was_prepared_runs_though_its_model_left_meanwhile(engine: St
             ask(HELLO, output=schema, sampling=ir.Sampling(max_tokens=8))
         )
         await provider._residency.unload()
-        assert provider._residency.state == "absent"
+        assert provider._residency.state == "unloaded"
         events = [event async for event in prepared.run(0)]
         assert isinstance(events[0], ir.Started)
         assert isinstance(events[-1], ir.Finished)
@@ -112,3 +112,22 @@ async def test_mlx_gives_its_memory_back() -> None:
         assert mx.get_active_memory() - before > 1 << 20
         await provider._residency.unload()
         assert mx.get_active_memory() - before < 1 << 16
+
+
+async def test_an_engine_says_how_it_is_kept_and_what_it_did(engine: Start) -> None:
+    async with engine() as provider:
+        (before,) = provider.residences()
+        assert (before.model, before.state, before.slots) == ("tiny", "unloaded", 8)
+        assert before.memory == provider._known.footprint
+        await provider.load_model("tiny")
+        assert provider.residences()[0].state == "loaded"
+        first = await answer(provider, ask(HELLO))
+        await text(provider, ask(HELLO))
+        (after,) = provider.residences()
+        assert first.usage is not None
+        assert after.prompt_tokens == 2 * first.usage.input
+        assert after.cached_tokens == first.usage.input - 1
+        assert after.output_tokens == 2 * first.usage.output
+        assert after.tokens_per_second
+        await provider.unload_model("tiny")
+        assert provider.residences()[0].state == "unloaded"

@@ -18,10 +18,10 @@ async def test_all_that_need_it_wait_for_one_coming() -> None:
     async with opened(slow) as residency:
         waiting = [asyncio.create_task(used(residency)) for _ in range(5)]
         await slow.began.wait()
-        assert residency.state == "coming"
+        assert residency.state == "loading"
         slow.gate.set()
         assert await asyncio.gather(*waiting) == [1] * 5
-        assert (residency.state, residency.uses) == ("here", 0)
+        assert (residency.state, residency.uses) == ("loaded", 0)
 
 
 async def test_a_coming_that_fails_is_told_to_all_and_tried_again_by_the_next() -> None:
@@ -33,7 +33,7 @@ async def test_a_coming_that_fails_is_told_to_all_and_tried_again_by_the_next() 
         slow.gate.set()
         told = await asyncio.gather(*waiting, return_exceptions=True)
         assert [str(error) for error in told] == ["no such file"] * 3
-        assert (residency.state, residency.uses) == ("absent", 0)
+        assert (residency.state, residency.uses) == ("unloaded", 0)
         slow.fault = None
         assert await used(residency) == 1
 
@@ -91,7 +91,7 @@ async def test_who_comes_while_it_leaves_waits_and_brings_it_back() -> None:
         await asyncio.sleep(0)
         back = asyncio.create_task(used(residency))
         await asyncio.sleep(0)
-        assert residency.state == "leaving"
+        assert residency.state == "unloading"
         slow.gate.set()
         await leaving
         assert await back == 2
