@@ -94,6 +94,8 @@ class Playing(Provider):
                 raise ValueError("a bug")
             case "die at once":
                 die()
+            case "exit":
+                os._exit(7)
             case "never":
                 await asyncio.Event().wait()
 

@@ -60,13 +60,13 @@ class Life:
         how = self.process.ended.result()
         return ConfigError(f"{self.name}: the engine's process ended {how} while it started{last}")
 
-    async def end(self, grace: float = GRACE) -> str:
+    async def end(self, grace: float | None = None) -> str:
         """Ask it to end, and see that it does; how it ended."""
         self.calling.link.close()
         if not self.process.pid:
             return "before it began"
         try:
-            await asyncio.wait({self.process.ended}, timeout=grace)
+            await asyncio.wait({self.process.ended}, timeout=GRACE if grace is None else grace)
         finally:
             if not self.process.ended.done():
                 log.warning("%s: process %d does not end; killed", self.name, self.process.pid)
