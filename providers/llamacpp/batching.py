@@ -137,7 +137,9 @@ class Batcher:
             slot.tokens += span.tokens
             slot.used = self._slots.now
             if span.sampled and slot.job is not None:
-                outputs += [(slot.job, output) for output in self._said(slot, slot.job, span, row)]
+                job = slot.job
+                said = self._sample(job, row) if span.sampled == 1 else self._said(slot, span, row)
+                outputs += [(job, output) for output in said]
         for job, output in outputs:
             if isinstance(output, Ended | Broken):
                 self.drop(job)
@@ -147,33 +149,39 @@ class Batcher:
         """The next batch: generating jobs first, then prompts in the order of their arrival."""
         slots: list[Slot] = []
         spans: list[Span] = []
+        running = [
+            (len(job.tokens) - len(slot.tokens), slot, job)
+            for slot, job in self._slots.running
+            if slot.lead is None or self._slots.follow(slot)
+        ]
+        running.sort(key=_order)
         room, prefill = self._shape.batch, self._shape.prefill_chunk
-        running = [pair for pair in self._slots.running if self._slots.follow(pair[0])]
-        running.sort(key=lambda pair: (pair[0].missing > FEW, pair[1].serial))
-        for slot, job in running:
-            missing = slot.missing
-            size = min(missing, room) if missing <= FEW else min(missing, room, prefill)
+        for missing, slot, job in running:
+            size = missing if missing <= room else room
+            if missing > FEW:
+                size = min(size, prefill)
+                prefill -= size
             if size <= 0:
                 continue
             start = len(slot.tokens)
-            tokens = job.tokens[start : start + size]
-            draft = self._draft(job, room - size - len(running)) if size == missing else []
-            spans.append(Span(slot.id, start, tokens + draft, (size == missing) + len(draft)))
+            span, sampled = job.tokens[start : start + size], int(size == missing)
+            if sampled and job.state.lookup is not None:
+                draft = self._draft(job, room - size - len(running))
+                span, sampled = span + draft, 1 + len(draft)
+            spans.append(Span(slot.id, start, span, sampled))
             slots.append(slot)
-            room -= size + len(draft)
-            prefill -= size if missing > FEW else 0
+            room -= len(span)
         return slots, spans
 
     def _draft(self, job: Job, room: int) -> list[int]:
-        lookup: Lookup | None = job.state.lookup
+        lookup: Lookup = job.state.lookup
         room = min(room, min(job.limit, self.context) - len(job.tokens) - 1)
-        if lookup is None or room <= 0:
-            return []
-        return lookup.draft(job.tokens, room)
+        return lookup.draft(job.tokens, room) if room > 0 else []
 
-    def _said(self, slot: Slot, job: Job, span: Span, last: int) -> list[Output]:
+    def _said(self, slot: Slot, span: Span, last: int) -> list[Output]:
         """What a job says in a step: one token, and as much of its draft as it would have said."""
-        drafted = span.sampled - 1
+        assert slot.job is not None
+        job, drafted = slot.job, span.sampled - 1
         outputs: list[Output] = []
         for kept, row in enumerate(range(last - drafted, last + 1)):
             outputs += self._sample(job, row)
@@ -183,30 +191,30 @@ class Batcher:
                 break
             if slot.tokens[at] != job.tokens[at]:
                 break
-        if drafted:
-            job.state.lookup.learn(drafted, kept)
-            if kept < drafted:
-                self._slots.cut(slot, len(slot.tokens) - drafted + kept)
+        job.state.lookup.learn(drafted, kept)
+        if kept < drafted:
+            self._slots.cut(slot, len(slot.tokens) - drafted + kept)
         return outputs
 
     def _sample(self, job: Job, row: int) -> list[Output]:
-        wanted = job.sampler.logprobs
+        wanted, constraint = job.sampler.logprobs, job.constraint
         logits = None if wanted is None else self._memory.logits(row).copy()
         try:
             token, forced = self._choose(job, row)
         except Unmet as unmet:
             return [Broken(StackError(f"the answer could not be held to its format: {unmet}"))]
+        job.tokens.append(token)
         ended = self.vocabulary.ends(token)
-        data = b"" if ended else self.vocabulary.piece(token)
         logprob = None
         if wanted is not None and not ended:
             logprob = logprobs(logits, token, wanted, self.vocabulary)
-        job.tokens += [token, *forced]
-        outputs: list[Output] = [Token(data, logprob)]
-        outputs += [Token(self.vocabulary.piece(other)) for other in forced]
-        if ended or (job.constraint is not None and job.constraint.done):
+        outputs: list[Output] = [Token(b"" if ended else self.vocabulary.piece(token), logprob)]
+        for other in forced:
+            job.tokens.append(other)
+            outputs.append(Token(self.vocabulary.piece(other)))
+        if ended or (constraint is not None and constraint.done):
             outputs.append(Ended("end"))
-        elif len(job.tokens) >= min(job.limit, self.context):
+        elif len(job.tokens) >= job.limit or len(job.tokens) >= self.context:
             outputs.append(Ended("length"))
         return outputs
 
@@ -263,3 +271,7 @@ class Batcher:
     def _native(self) -> Model:
         assert self._model is not None
         return self._model
+
+
+def _order(row: tuple[int, Slot, Job]) -> tuple[bool, int]:
+    return row[0] > FEW, row[2].serial

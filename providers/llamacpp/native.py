@@ -91,6 +91,7 @@ class Vocabulary:
         self._vocab = self._lib.llama_model_get_vocab(model.handle)
         self.size = int(self._lib.llama_vocab_n_tokens(self._vocab))
         self._pieces: dict[int, bytes] = {}
+        self._ends: dict[int, bool] = {}
         # Some files call the marks of the format control tokens, and those have no text.
         self.marks = {m: ids[0] for m in MARKS if len(ids := self.tokenize(m, False)) == 1}
         # By the names that chat templates have for them.
@@ -135,7 +136,10 @@ class Vocabulary:
         return b""
 
     def ends(self, token: int) -> bool:
-        return bool(self._lib.llama_vocab_is_eog(self._vocab, token))
+        ends = self._ends.get(token)
+        if ends is None:
+            ends = self._ends[token] = bool(self._lib.llama_vocab_is_eog(self._vocab, token))
+        return ends
 
     def _text(self, token: int) -> str:
         if token < 0:
@@ -198,8 +202,9 @@ class Context:
             lib.llama_model_is_recurrent(model.handle) or lib.llama_model_is_hybrid(model.handle)
         )
         self._size = int(lib.llama_n_batch(self.handle))
-        self._rows = 0
-        self._sampled: set[int] = set()
+        self._rows: list[int] = []
+        self._logits: dict[int, Any] = {}
+        self._place: tuple[int, int] | None = None
         self._vocabulary = int(lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.handle)))
         self._batch = lib.llama_batch_init(self._size, 0, 1)
         view, shape = numpy.ctypeslib.as_array, (self._size,)
@@ -211,41 +216,65 @@ class Context:
 
     def decode(self, spans: Sequence[Span]) -> tuple[int, list[int]]:
         """Decode one batch: the engine's code (0 is success), and the last row of each span."""
-        lasts, row = [], 0
-        self._sampled.clear()
-        if not 0 < sum(len(span.tokens) for span in spans) <= self._size:
-            raise ValueError("a batch must have between one row and the agreed number")
-        for span in spans:
-            end = row + len(span.tokens)
-            self._tokens[row:end] = span.tokens
-            self._positions[row:end] = self._np.arange(span.start, span.start + end - row)
-            self._wanted[row:end] = 0
-            for sequence in self._sequences[row:end]:
-                sequence[0] = span.sequence
-            if span.sampled:
-                self._wanted[end - span.sampled : end] = 1
-                self._sampled.update(range(end - span.sampled, end))
+        tokens: list[int] = []
+        positions: list[int] = []
+        sequences: list[int] = []
+        wanted: list[int] = []
+        lasts: list[int] = []
+        for sequence, start, span, sampled in spans:
+            size = len(span)
+            tokens += span
+            positions += range(start, start + size)
+            sequences += [sequence] * size
+            end = len(tokens)
+            wanted += range(end - sampled, end)
             lasts.append(end - 1)
-            row = end
-        self._batch.n_tokens = row
-        return int(self._lib.llama_decode(self.handle, self._batch)), lasts
+        rows = len(tokens)
+        if not 0 < rows <= self._size:
+            raise ValueError("a batch must have between one row and the agreed number")
+        self._tokens[:rows] = tokens
+        self._positions[:rows] = positions
+        self._wanted[:rows] = 0
+        self._wanted[wanted] = 1
+        if sequences != self._rows:  # while nobody comes or goes, they stay
+            for row, sequence in enumerate(sequences):
+                self._sequences[row][0] = sequence
+            self._rows = sequences
+        self._batch.n_tokens = rows
+        code = int(self._lib.llama_decode(self.handle, self._batch))
+        self._logits = (
+            dict(zip(wanted, self._outputs(len(wanted)), strict=True)) if not code else {}
+        )
+        return code, lasts
+
+    def _outputs(self, count: int) -> Any:
+        """The logits of a batch, a row for each token that wanted them, in their order."""
+        if not count:
+            return ()
+        pointer = self._lib.llama_get_logits(self.handle)
+        place = ctypes.addressof(pointer.contents), count
+        if place != self._place:
+            shape = count, self._vocabulary
+            self._view, self._place = self._np.ctypeslib.as_array(pointer, shape), place
+        return self._view
 
     def sample(self, chain: Chain, row: int, allowed: Any = None) -> int:
         """The token that a chain chooses, among those allowed; None allows all."""
-        self._check(row)
+        logits = self.logits(row)
         if allowed is not None:
-            self.logits(row)[~allowed] = -self._np.inf
-        return int(self._lib.llama_sampler_sample(chain.handle, self.handle, row))
+            logits[~allowed] = -self._np.inf
+        if not chain.greedy:
+            return int(self._lib.llama_sampler_sample(chain.handle, self.handle, row))
+        if chain.biased is not None:
+            logits[chain.biased] += chain.bias
+        return int(logits.argmax())
 
     def logits(self, row: int) -> Any:
         """The model's own numbers, for as long as nothing else is decoded or forbidden."""
-        self._check(row)
-        pointer = self._lib.llama_get_logits_ith(self.handle, row)
-        return self._np.ctypeslib.as_array(pointer, (self._vocabulary,))
-
-    def _check(self, row: int) -> None:
-        if row not in self._sampled:
+        found = self._logits.get(row)
+        if found is None:
             raise ValueError("only rows that asked for logits have any")
+        return found
 
     def forget(self, sequence: int, start: int = 0) -> bool:
         """Remove a sequence from a position on; False if all of it had to go instead."""
@@ -297,10 +326,21 @@ def _bytes(data: Any) -> Any:
 
 
 class Chain:
-    """The samplers of one generation, the last of which chooses."""
+    """The samplers of one generation, the last of which chooses.
+
+    A `greedy` one needs none of them: the largest number is found without a copy of the vocabulary.
+    """
 
     def __init__(self, lib: Any, sampler: Sampler, vocabulary: int) -> None:
+        import numpy
+
         self._lib = lib
+        penalties = sampler.presence_penalty or sampler.frequency_penalty
+        self.greedy = sampler.temperature <= 0 and not penalties
+        self.biased = self.bias = None
+        if self.greedy and sampler.logit_bias:
+            self.biased = numpy.fromiter(sampler.logit_bias, numpy.intp)
+            self.bias = numpy.fromiter(sampler.logit_bias.values(), numpy.float32)
         self.handle = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         if sampler.logit_bias:
             biases = [lib.llama_logit_bias(t, b) for t, b in sampler.logit_bias.items()]

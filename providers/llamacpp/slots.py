@@ -28,11 +28,6 @@ class Slot:
     used: int = 0  # when, in steps
     lead: Lead | None = None
 
-    @property
-    def missing(self) -> int:
-        """Tokens of its job that are not in memory yet."""
-        return 0 if self.job is None else len(self.job.tokens) - len(self.tokens)
-
 
 @dataclass(frozen=True, slots=True)
 class Lead:
