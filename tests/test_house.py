@@ -31,7 +31,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "providers.local.formats",
         "providers.local.isolation",
     ),
-    "providers.local.constraints": ("core.canon", "core.contract", "providers.local"),
+    "providers.local.constraints": (
+        "core.canon",
+        "core.contract",
+        "providers.local",
+        "providers.local.formats",
+    ),
     "providers.local.formats": ("core.canon",),
     "providers.local.isolation": ("core.canon", "core.contract", "providers.local"),
     "providers.llamacpp": (

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator
 
+from .formats.detection import AUTO
+from .formats.reasoning import REASONING
+from .formats.table import FORMATS
 from .residency import Rules
 from .sampling import Defaults
 
@@ -68,7 +72,26 @@ class LocalConfig(BaseModel):
         description="of a process that crashes, in ten minutes; one more, and it stays down",
     )
     chat_template: str | None = Field(None, description="instead of the model's own (Jinja text)")
+    tool_format: str = Field(
+        AUTO, description="how the model writes calls; by default what its template tells"
+    )
+    reasoning_format: str = Field(
+        AUTO, description="how the model writes its thoughts; by default what its template tells"
+    )
+    malformed_calls: Literal["text", "error"] = Field(
+        "text", description="what a call that cannot be read becomes"
+    )
     sampling: Sampling = Sampling()
+
+    @field_validator("tool_format")
+    @classmethod
+    def _known_tool_format(cls, name: str) -> str:
+        return _known(name, FORMATS)
+
+    @field_validator("reasoning_format")
+    @classmethod
+    def _known_reasoning_format(cls, name: str) -> str:
+        return _known(name, REASONING)
 
     @property
     def builtin(self) -> bool:
@@ -96,3 +119,9 @@ class LocalConfig(BaseModel):
         """Greedy for the builtin model, which is small; the usual values for all others."""
         given = self.sampling.model_dump(exclude_none=True)
         return Defaults(**({"temperature": 0.0} | given if self.builtin else given))
+
+
+def _known(name: str, names: Iterable[str]) -> str:
+    if name != AUTO and name not in names:
+        raise ValueError(f"{name!r} is no format; known are {', '.join((AUTO, *names))}")
+    return name

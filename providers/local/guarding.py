@@ -14,20 +14,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from .parser import MARKS
+from .formats.detection import Formats
 
 Message = dict[str, Any]
 PRIVATE = range(0xE000, 0xF8FF)  # characters without a meaning, of which one is free
 
 
 class Guard:
-    """The control tokens of one model, looked for in what people, tools and models wrote."""
+    """The control tokens of one model, looked for in what people, tools and models wrote.
 
-    def __init__(self, specials: Iterable[str]) -> None:
+    `marks` are those that the model thinks and calls with.
+    """
+
+    def __init__(self, specials: Iterable[str], marks: frozenset[str] = Formats().marks) -> None:
         found = [text for text in specials if len(text) > 1]
         self._all = _pattern(found)
         # A model's own turn may well think and call; it just cannot end a turn within its text.
-        self._spoken = _pattern(text for text in found if text not in MARKS)
+        self._spoken = _pattern(text for text in found if text not in marks)
 
     def seamed(
         self, messages: Sequence[Message], tools: Sequence[Message]

@@ -27,7 +27,13 @@ from .formats.table import FORMATS, ToolFormat
 
 __all__ = ["CALL", "CALL_END", "MARKS", "THINK", "THINK_END", "Nesting", "Offered", "Parser"]
 
-MARKS = (THINK, THINK_END, CALL, CALL_END)
+# Whatever format a model uses: the texts that have to be seen where they are tokens.
+MARKS = tuple(
+    dict.fromkeys(
+        [text for row in REASONING.values() for text in row.tokens]
+        + [text for row in FORMATS.values() for text in row.tokens]
+    )
+)
 MALFORMED = "a malformed tool call was left in the text"
 NOT_WHOLE = "the arguments of a tool call are not whole"
 NOT_JSON = "the arguments of a tool call are not JSON"

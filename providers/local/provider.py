@@ -22,6 +22,7 @@ from .config import LocalConfig
 from .constraints.enforcing import Enforced
 from .constraints.planning import Thoughts
 from .embedding import embeddings, tokenized
+from .formats.detection import Formats, formats
 from .generation import generation
 from .guarding import cut
 from .isolation.standing import stand_in
@@ -29,7 +30,7 @@ from .job import Job
 from .known import Known
 from .messages import Plan, plan
 from .meter import Meter
-from .parser import CALL, THINK, Parser
+from .parser import Parser
 from .reading import read
 from .residency import Residency
 from .resident import Resident, TextEngine
@@ -65,6 +66,7 @@ class Local(Provider):
         super().__init__(name, config)
         self._known: Known
         self._meter = Meter()
+        self._formats = Formats()
         self._residency = Residency(name, self._load, Resident.stop, config.rules)
         if config.isolate == "process":
             self._residency = stand_in(self)
@@ -85,6 +87,7 @@ class Local(Provider):
     async def start(self) -> None:
         self._known = await self.known()
         if self._known.talks:
+            self._formats = await asyncio.to_thread(self._detected)
             self._outline = await asyncio.to_thread(self._parsed)
         self._residency.open(self._known.footprint)
         if self.config.load == "start":
@@ -100,7 +103,8 @@ class Local(Provider):
     async def _load(self) -> Resident:
         capacity = self.config.slots + self.config.queue
         resident = Resident(self.name, self.engine(), capacity, self._meter)
-        await resident.start(self._parsed if self._known.talks else None, self.constrains)
+        template = self._parsed if self._known.talks else None
+        await resident.start(template, self._formats, self.constrains)
         return resident
 
     @property
@@ -162,27 +166,34 @@ class Local(Provider):
             found.add("rerank" if reads.scores else "embeddings")
         if self._known.talks:
             found |= self.features
-            found |= {"tools"} if self._outline.hermes else set()
+            found |= {"tools"} if self._formats.tools.name != "generic" else set()
             found |= {"reasoning"} if self._thinks(resident) else set()
         return found
 
     def _thinks(self, resident: Resident | None) -> bool:
+        begins = self._formats.reasoning.begins
         if resident is None:
-            return self._outline.names(THINK)
-        return THINK in resident.engine.vocabulary.marks
+            return bool(begins) and self._outline.names(begins)
+        return begins in resident.engine.vocabulary.marks
+
+    def _source(self) -> str:
+        source = self.config.chat_template or self._known.template
+        if source is None:
+            raise ConfigError(
+                f"{self.config.model}: the model has no chat template; give one as `chat_template`"
+            )
+        return source
+
+    def _detected(self) -> Formats:
+        return formats(self._source(), self.config.tool_format, self.config.reasoning_format)
 
     def _parsed(self, tokens: Mapping[str, str] | None = None) -> ChatTemplate:
         from jinja2 import TemplateError
 
         from .template import ChatTemplate
 
-        source = self.config.chat_template or self._known.template
-        if source is None:
-            raise ConfigError(
-                f"{self.config.model}: the model has no chat template; give one as `chat_template`"
-            )
         try:
-            return ChatTemplate(source, tokens)
+            return ChatTemplate(self._source(), tokens, self._formats.reasoning.opens)
         except TemplateError as error:
             raise ConfigError(
                 f"{self.config.model}: its chat template cannot be read: {error}"
@@ -240,7 +251,7 @@ class Local(Provider):
         text, thinking = prompt.text, prompt.thinking
         begun = at.guard.spoken(mapped.continued, seam) + mapped.forced
         if begun and thinking:
-            text, thinking = text + "\n</think>\n\n", False
+            text, thinking = f"{text}\n{self._formats.reasoning.closes}\n\n", False
         text += begun
         vocabulary = at.engine.vocabulary
         beginning = vocabulary.special_texts["bos_token"]
@@ -260,14 +271,14 @@ class Local(Provider):
         found, losses = at.enforcer.enforced(
             request,
             {names.flat(tool.namespace, tool.name): tool for tool in callable_tools(request)},
-            Thoughts(encoded.thinking, self._may_think(at, mapped)),
+            Thoughts(encoded.thinking, self._may_think(at, mapped), self._formats.reasoning),
             mapped.continued,
         )
         mapped.losses = [*mapped.losses, *losses]
         return replace(encoded, enforced=found)
 
     def _may_think(self, at: Resident, mapped: Plan) -> bool:
-        if mapped.continued or THINK not in at.engine.vocabulary.marks:
+        if mapped.continued or not self._thinks(at):
             return False
         wanted = mapped.kwargs.get("enable_thinking")
         return at.template.thinks_unasked if wanted is None else bool(wanted)
@@ -293,6 +304,9 @@ class Local(Provider):
             thinking=encoded.thinking,
             parallel=request.tool_choice.parallel is not False,
             stop=request.sampling.stop,
+            tool_format=self._formats.tools,
+            reasoning_format=self._formats.reasoning,
+            malformed=self.config.malformed_calls,
         )
         held = None if encoded.enforced is None else encoded.enforced.constraint()
         limit, chosen = self._limit(encoded.at, request), self._sampler(request, encoded, choice)
@@ -310,9 +324,9 @@ class Local(Provider):
     def _sampler(self, request: ir.Request, encoded: _Encoded, choice: int) -> Sampler:
         vocabulary = encoded.at.engine.vocabulary
         made = sampler(request.sampling, self.config.defaults, choice, vocabulary.size)
-        trigger = vocabulary.marks.get(CALL)
-        if trigger is not None and not encoded.plan.offered:
-            made.logit_bias.setdefault(trigger, NEVER)  # a call that nobody could run
+        if not encoded.plan.offered:  # a call that nobody could run
+            for mark in vocabulary.marks.keys() & self._formats.tools.marks.keys():
+                made.logit_bias.setdefault(vocabulary.marks[mark], NEVER)
         return made
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ...core.canon.errors import Overloaded
 from .constraints.enforcing import Enforcer
+from .formats.detection import Formats
 from .guarding import Guard
 from .meter import Meter
 from .worker import Engine, Worker
@@ -62,7 +63,10 @@ class Resident:
         self._pool: ThreadPoolExecutor | None = None
 
     async def start(
-        self, template: Callable[[Mapping[str, str]], ChatTemplate] | None, held: bool
+        self,
+        template: Callable[[Mapping[str, str]], ChatTemplate] | None,
+        formats: Formats,
+        held: bool,
     ) -> None:
         """`template` is made with the texts of special tokens; `held` wants an enforcer.
 
@@ -75,7 +79,7 @@ class Resident:
             return
         try:
             self.template = await self.aside(lambda: template(vocabulary.special_texts))
-            self.guard = await self.aside(lambda: Guard(vocabulary.specials()))
+            self.guard = await self.aside(lambda: Guard(vocabulary.specials(), formats.marks))
             self.enforcer = Enforcer(vocabulary) if held and Enforcer.available() else None
         except BaseException:
             await self.stop()

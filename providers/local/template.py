@@ -23,6 +23,8 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ...core.canon.errors import InvalidRequest
+from .formats.detection import called
+from .formats.reasoning import THINK
 
 SECONDS = 5.0
 CHARACTERS = 8 << 20
@@ -38,8 +40,13 @@ class Prompt:
 
 
 class ChatTemplate:
-    def __init__(self, source: str, tokens: Mapping[str, str] | None = None) -> None:
+    """`opens` is the mark that begins the model's thoughts, empty if it has none."""
+
+    def __init__(
+        self, source: str, tokens: Mapping[str, str] | None = None, opens: str = THINK
+    ) -> None:
         self.source = source
+        self._opens = opens
         self._tokens = dict(tokens or {})
         environment = _Environment(
             trim_blocks=True,
@@ -80,7 +87,7 @@ class ChatTemplate:
                 f"the model's chat template refuses this conversation: {_reason(error)}"
             ) from None
         text = "".join(pieces)
-        return Prompt(text, text.rstrip().endswith("<think>"))
+        return Prompt(text, bool(self._opens) and text.rstrip().endswith(self._opens))
 
     # What the template does ----------------------------------------------------------------------
 
@@ -125,7 +132,7 @@ class ChatTemplate:
     def thinks_unasked(self) -> bool:
         """Whether a model with this template may think where nobody said that it should."""
         if not self.switches_thinking:
-            return self.names("<think>")
+            return bool(self._opens) and self.names(self._opens)
         unasked, asked = (
             self.render([_message("user", "x")], None, kwargs)
             for kwargs in ({}, {"enable_thinking": True})
@@ -134,8 +141,8 @@ class ChatTemplate:
 
     @cached_property
     def hermes(self) -> bool:
-        """Whether the model writes calls in the marks that the parser knows."""
-        return "<tool_call>" in self.source
+        """Whether the model writes calls in JSON between the marks that most others know."""
+        return called(self.source) == "hermes"
 
     def names(self, word: str) -> bool:
         return word in self.source

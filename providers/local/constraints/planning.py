@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from ....core.canon import ir
 from ....core.canon.errors import InvalidRequest
 from ....core.contract.losses import Loss
-from ..parser import THINK, THINK_END
+from ..formats.reasoning import REASONING, ReasoningFormat
 from .calls import CallFormat, Calls
 from .compiling import BadGrammar, Compiler
 from .constraint import Bound, Free, Stage
@@ -32,6 +32,7 @@ class Thoughts:
 
     open: bool = False
     possible: bool = False
+    format: ReasoningFormat = REASONING["think"]
 
 
 @dataclass(slots=True)
@@ -114,10 +115,10 @@ def _stage(
     must_call: bool,
 ) -> Stage | None:
     """The stages of the whole answer, thoughts first."""
-    end = THINK_END.encode()
+    end = thoughts.format.closes.encode()
     if answer is None and not must_call:
         return None if calls is None else _watching(calls, thoughts)
-    mark = compiler.lexicon.marks.get(THINK)
+    mark = compiler.lexicon.marks.get(thoughts.format.begins)
     if not thoughts.open and (not thoughts.possible or mark is None):
         return _held(answer, calls, compiler, "", must_call)
     behind = _held(answer, calls, compiler, "LEAD? ", must_call)
@@ -134,9 +135,9 @@ def _watching(calls: Calls, thoughts: Thoughts) -> Free:
     lazy = Free()
     called = _lines("start: call", calls.rules(triggered=True))
     lazy.marks[calls.trigger] = calls.stage(called, lazy)
-    thinking = Free({THINK_END.encode(): lazy})
+    thinking = Free({thoughts.format.closes.encode(): lazy})
     if thoughts.possible:
-        lazy.leading[THINK.encode()] = thinking
+        lazy.leading[thoughts.format.opens.encode()] = thinking
     return thinking if thoughts.open else lazy
 
 

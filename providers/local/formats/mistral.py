@@ -18,7 +18,9 @@ def mistral(source: Source, calls: Calls) -> Wait[None]:
     if not name or any(char.isspace() for char in name):
         raise Malformed("a name is missing")
     if mark == CALL_ID:
-        yield from source.until(ARGS, limit=NAME)
+        number, _ = yield from source.until(ARGS, limit=NAME)
+        if not number.isalnum():
+            raise Malformed("an id is missing")
     source.at -= mark == "{"
     if (yield from source.space()) != "{":
         raise Malformed("its arguments are missing")

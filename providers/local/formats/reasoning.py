@@ -19,6 +19,15 @@ class ReasoningFormat:
     closes: str = ""
     token: str = ""
 
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The texts that are one token each, where the model thinks in marks."""
+        return (self.begins, self.closes) if self.opens else ()
+
+    @property
+    def begins(self) -> str:
+        return self.token or self.opens
+
 
 REASONING = {
     row.name: row

@@ -10,7 +10,7 @@ from .calls import Reader
 from .glm import GLM, LONGCAT, pairs
 from .hermes import CALL, CALL_END, hermes
 from .sections import DEEPSEEK, KIMI, called, opened
-from .tagged import DSML, MINIMAX, QWEN, SEED, function, section
+from .tagged import DSML, DSML4, MINIMAX, QWEN, SEED, function, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,11 @@ class ToolFormat:
     starts: Mapping[str, Reader] = field(default_factory=dict)
     answer: Reader | None = None
     others: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The texts that are one token each in the vocabularies of such models, or may be."""
+        return *self.marks, *self.others
 
 
 FORMATS = {
@@ -73,8 +78,12 @@ FORMATS = {
         ),
         ToolFormat(
             "deepseek-v3.2",
-            "DeepSeek V3.2",
-            {"<｜DSML｜function_calls>": section(DSML), CALL: hermes},
+            "DeepSeek V3.2 and V4",
+            {
+                "<｜DSML｜function_calls>": section(DSML),
+                "<｜DSML｜tool_calls>": section(DSML4),
+                CALL: hermes,
+            },
             others=("｜DSML｜", CALL_END),
         ),
         ToolFormat(

@@ -7,7 +7,7 @@ is whole.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .calls import Calls, Reader
 from .objects import NAME, call_object
@@ -41,6 +41,7 @@ DSML = Tags(
     "</｜DSML｜parameter>",
     "</｜DSML｜function_calls>",
 )
+DSML4 = replace(DSML, section_end="</｜DSML｜tool_calls>")
 
 
 def section(tags: Tags) -> Reader:

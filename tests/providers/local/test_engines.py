@@ -348,3 +348,17 @@ async def test_the_engines_give_the_same_answers() -> None:
         assert [part.arguments for parts in calls for part in parts] == ['{"city": "Paris"}'] * 2  # type: ignore[union-attr]
         counts = [(await each.count_tokens(request)).input for each in (one, other)]
         assert counts[0] == counts[1]
+
+
+# Formats -----------------------------------------------------------------------------------------
+
+
+async def test_calls_and_thoughts_are_read_in_the_configured_form(engine: Start) -> None:
+    weather = ask("What is the weather in Paris?", tools=(WEATHER,))
+    adding = ask("What is 2 + 3?", reasoning=ir.ReasoningConfig(enabled=True))
+    async with engine() as detected:
+        assert isinstance((await answer(detected, weather)).parts[0], ir.ToolCall)
+        assert isinstance((await answer(detected, adding)).parts[0], ir.Reasoning)
+    async with engine(tool_format="mistral", reasoning_format="none") as configured:
+        assert (await text(configured, weather)).startswith("<tool_call>")
+        assert (await text(configured, adding)).startswith("<think>")

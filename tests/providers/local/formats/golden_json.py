@@ -63,6 +63,7 @@ MISTRAL = Golden(
         "[TOOL_CALLS]two words[ARGS]{}",
         "[TOOL_CALLS]get_weather[ARGS]Paris",
         "[TOOL_CALLS]get_weather",
+        "[TOOL_CALLS]get_weather[CALL_ID] two words [ARGS]{}",
         "[TOOL_CALLS]none]",
     ),
     marks=("[TOOL_CALLS]", "get_weather[ARGS]{", "[CALL_ID]", "[ARGS]", "}", "[TOOL_CALLS][{"),

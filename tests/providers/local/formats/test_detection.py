@@ -1,0 +1,72 @@
+"""A model's formats, by texts of its chat template or by their names in the configuration."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from polystack.providers.local.config import LocalConfig
+from polystack.providers.local.formats.detection import CALLS, THOUGHTS, formats
+from polystack.providers.local.formats.reasoning import REASONING
+from polystack.providers.local.formats.table import FORMATS
+
+HERMES = (
+    'For each function call, return a json object within <tool_call></tool_call> tags:\n{"name"'
+)
+# What stands in the templates of these families, or most of it.
+TEMPLATES = {
+    "Qwen3": (f"{HERMES} {{%- set content = '<think>\\n' %}}", "hermes", "think"),
+    "Qwen3-Coder": ("<tool_call>\n<function=example>\n<parameter=x>", "qwen3-coder", "think"),
+    "GLM 4.6": ("<tool_call>{{name}}<arg_key>{{k}}</arg_key><think>", "glm", "think"),
+    "Seed-OSS": ("<seed:tool_call>\n<function=f><seed:think>", "seed", "seed"),
+    "MiniMax M2": ('<minimax:tool_call>\n<invoke name="f">', "minimax", "think"),
+    "DeepSeek V3.1": ("<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>", "deepseek", "think"),
+    "DeepSeek V3.2": ("<{{ '｜DSML｜' }}function_calls>", "deepseek-v3.2", "think"),
+    "Kimi K2": ("<|tool_calls_section_begin|><|tool_call_begin|>", "kimi-k2", "think"),
+    "Llama 3.1": ("Environment: ipython <|python_tag|>", "llama3", "think"),
+    "Llama 3.2": ("Environment: ipython\n{{- '\"parameters\": ' }}", "llama3", "think"),
+    "Mistral Nemo": ("[TOOL_CALLS][", "mistral", "think"),
+    "Ministral 3": ("[TOOL_CALLS] + [ARGS] [THINK] [/THINK]", "mistral", "mistral"),
+    "Gemma 4": ("<|tool_call>call:{{ name }} '<|channel>thought\\n'", "gemma", "gemma"),
+    "FunctionGemma": ("<start_function_call>call:", "gemma", "think"),
+    "LFM2": ("List of tools: <|tool_list_start|>[", "pythonic", "think"),
+    "Granite 3.3": ("respond only with <|tool_call|> followed by a JSON list", "granite", "think"),
+    "Nemotron Nano 2": ('<TOOLCALL>[{{"name": "tool_name1"', "nemotron", "think"),
+    "Apriel": ("<tool_call></tool_call> XML tags <tool_calls>[", "apriel", "think"),
+    "Command R7B": ("<|START_THINKING|>", "generic", "command"),
+    "any other": ("{{ messages }}", "generic", "think"),
+}
+
+
+@pytest.mark.parametrize(("template", "tools", "reasoning"), TEMPLATES.values(), ids=TEMPLATES)
+def test_a_template_tells_the_formats(template: str, tools: str, reasoning: str) -> None:
+    found = formats(template)
+    assert (found.tools.name, found.reasoning.name) == (tools, reasoning)
+
+
+def test_the_tables_name_what_there_is() -> None:
+    assert {name for name, _ in CALLS} <= set(FORMATS)
+    assert {name for name, _ in THOUGHTS} <= set(REASONING)
+
+
+def test_the_document_names_every_format() -> None:
+    document = Path(__file__).parents[4] / "docs" / "tool-formats.md"
+    told = re.findall(r"^\| `(.+?)` \| (.+) \|$", document.read_text(), re.MULTILINE)
+    calls = [(row.name, row.families) for row in FORMATS.values()]
+    assert told == calls + [(row.name, row.families) for row in REASONING.values()]
+
+
+def test_a_name_outweighs_the_template() -> None:
+    found = formats(HERMES, "mistral", "none")
+    assert (found.tools.name, found.reasoning.name) == ("mistral", "none")
+    assert found.marks == {"[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"}
+
+
+@pytest.mark.parametrize("field", ["tool_format", "reasoning_format"])
+def test_an_unknown_name_is_an_error_that_lists_the_known(field: str) -> None:
+    with pytest.raises(ValidationError, match=rf"{field}\n.*'qwen' is no format; known are auto, "):
+        LocalConfig.model_validate({"model": "m", field: "qwen"})
+    assert LocalConfig.model_validate({"model": "m", field: "auto"})
