@@ -12,6 +12,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ from .slots import Slot, Slots
 log = logging.getLogger(__name__)
 
 FEW = 32  # tokens that a job may decode in a step while others wait for their prompts
+GAP = 2  # slots between two that are busy which it pays to fill
+BRIDGE = [0]  # a token that nobody said
 FULL = 1  # llama_decode: no room in memory for this batch
 
 
@@ -134,6 +138,9 @@ class Batcher:
             return self._fail([slot.job for slot in slots if slot.job], code)
         outputs: list[tuple[Job, Output]] = [*self._slots.told()]
         for slot, span, row in zip(slots, spans, rows, strict=True):
+            if span.tokens is BRIDGE:
+                self._memory.forget(slot.id, span.start)
+                continue
             slot.tokens += span.tokens
             slot.used = self._slots.now
             if span.sampled and slot.job is not None:
@@ -171,7 +178,29 @@ class Batcher:
             spans.append(Span(slot.id, start, span, sampled))
             slots.append(slot)
             room -= len(span)
+        if not self._memory.unified:
+            _in_order(slots, spans)
+            self._bridge(slots, spans, room)
         return slots, spans
+
+    def _bridge(self, slots: list[Slot], spans: list[Span], room: int) -> None:
+        """Fill small gaps between the slots of a batch, with rows that are thrown away.
+
+        Where each slot has a memory of its own, the engine computes only neighbours together, and
+        reads all weights again behind a gap.
+        """
+        used = [slot.id for slot in slots]
+        for before, after in pairwise(used):
+            gap = range(before + 1, after)
+            if not self._memory.cuts or not 0 < len(gap) <= min(GAP, room):
+                continue
+            for slot in map(self._slots.__getitem__, gap):
+                if len(slot.tokens) < self.context:
+                    slots.append(slot)
+                    spans.append(Span(slot.id, len(slot.tokens), BRIDGE, 0))
+                    room -= 1
+        if len(slots) > len(used):
+            _in_order(slots, spans)
 
     def _draft(self, job: Job, room: int) -> list[int]:
         lookup: Lookup = job.state.lookup
@@ -271,6 +300,14 @@ class Batcher:
     def _native(self) -> Model:
         assert self._model is not None
         return self._model
+
+
+def _in_order(slots: list[Slot], spans: list[Span]) -> None:
+    spans.sort(key=_sequence)
+    slots.sort(key=_id)
+
+
+_sequence, _id = attrgetter("sequence"), attrgetter("id")
 
 
 def _order(row: tuple[int, Slot, Job]) -> tuple[bool, int]:

@@ -58,6 +58,9 @@ class Slots:
     def __iter__(self) -> Iterator[Slot]:
         return iter(self._slots)
 
+    def __getitem__(self, id: int) -> Slot:
+        return self._slots[id]
+
     @property
     def running(self) -> list[tuple[Slot, Job]]:
         return [(slot, slot.job) for slot in self._slots if slot.job is not None]
@@ -101,7 +104,8 @@ class Slots:
     @staticmethod
     def _seat(free: Sequence[Slot], source: Source) -> Slot:
         """The slot that has the beginning, unless more would be lost in it than in another."""
-        oldest = min(free, key=lambda slot: (bool(slot.tokens), slot.used))
+        # Neighbours are computed together, so empty ones are taken in their order.
+        oldest = min(free, key=lambda slot: slot.used if slot.tokens else -1)
         found = source.slot
         if found is None or found.job is not None or not source.size:
             return oldest

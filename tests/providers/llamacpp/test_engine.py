@@ -29,3 +29,18 @@ async def test_a_full_memory_ends_nobodys_request() -> None:
         answers = await asyncio.gather(*(answer(provider, asked) for _ in range(8)))
         assert {each.stop.reason for each in answers} == {"length"}
         assert len({ir.text_of(each.parts) for each in answers}) == 1
+
+
+async def test_neighbours_that_leave_change_nobodys_answer_then_or_later() -> None:
+    """Their slots are filled with rows that are thrown away, and used again afterwards."""
+    asked = ask(ENDLESS, sampling=ir.Sampling(max_tokens=150))
+    async with running("llamacpp", slots=5, kv_unified=False) as provider:
+        alone = await answer(provider, asked)
+        tasks = [asyncio.create_task(answer(provider, asked)) for _ in range(5)]
+        while provider.status()["running"] < 5:
+            await asyncio.sleep(0)
+        for left in (tasks[1], tasks[3]):
+            left.cancel()
+        stayed = [await tasks[number] for number in (0, 2, 4)]
+        again = await asyncio.gather(*(answer(provider, asked) for _ in range(5)))
+    assert all(each.parts == alone.parts for each in [*stayed, *again])
