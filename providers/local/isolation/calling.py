@@ -17,6 +17,7 @@ from ....core.canon.errors import InvalidRequest, StackError
 from ....core.contract.provider import Prepared
 from .link import Link, Message
 from .serving import WINDOW
+from .told import Told
 
 
 class Inbox:
@@ -59,9 +60,9 @@ class Kept:
 class Calling:
     """`lost` is called when the child can no longer be talked to; `fail` then says why."""
 
-    def __init__(self, lost: Callable[[], None]) -> None:
+    def __init__(self, lost: Callable[[], None], told: Told) -> None:
         self.link = Link(self._receive, lost)
-        self.status: Mapping[str, int] = {}
+        self._told = told
         self._numbers = count()
         self._inboxes: dict[int, Inbox] = {}
         self._cause: Cause | None = None
@@ -148,8 +149,8 @@ class Calling:
 
     def _receive(self, message: Message) -> None:
         kind, *rest = message
-        if kind == "status":
-            self.status = rest[0]
+        if kind == "told":
+            self._told.hear(*rest)
             return
         number, value = rest
         if number in self._inboxes:

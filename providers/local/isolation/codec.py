@@ -17,15 +17,15 @@ from typing import Any, TypeAlias
 
 from ....core.canon import ir
 from ....core.canon.errors import StackError
+from ....core.contract import provider
 from ....core.contract.losses import Loss
-from ....core.contract.provider import Model, TokenCount
 
 JSON: TypeAlias = Any
 
 _PLAIN = frozenset([str, int, float, bool, type(None)])
 _CLASSES: dict[str, type[Any]] = {
     cls.__name__: cls
-    for cls in [*vars(ir).values(), Loss, Model, TokenCount]
+    for cls in [*vars(ir).values(), *vars(provider).values(), Loss]
     if isinstance(cls, type) and hasattr(cls, "__dataclass_fields__")
 }
 _FIELDS = {cls: tuple(field.name for field in fields(cls)) for cls in _CLASSES.values()}

@@ -10,6 +10,7 @@ from typing import Any
 from ....core.canon.errors import ConfigError
 from .calling import Calling
 from .process import Process, python
+from .told import Told
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +22,11 @@ LAST = 2.0  # seconds that the exit of a child whose line is cut may take
 class Life:
     """`lost` is set as soon as nothing more can come."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, told: Told) -> None:
         self.name = name
         self.lost = asyncio.Event()
         self.process = Process(name, python(CHILD))
-        self.calling = Calling(self.lost.set)
+        self.calling = Calling(self.lost.set, told)
 
     async def begin(self, settings: Mapping[str, Any]) -> None:
         """Raises what the provider's own `start` raises, or `ConfigError`; then nothing is left."""

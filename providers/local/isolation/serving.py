@@ -23,13 +23,13 @@ from operator import attrgetter
 from typing import Any, cast
 
 from ....core.canon.errors import StackError
-from ....core.contract.provider import Prepared, Provider
+from ....core.contract.provider import Prepared, Provider, Residence
 from .link import Link, Message
 
 log = logging.getLogger(__name__)
 
 WINDOW = 64  # events of one stream that may be under way
-CALLS = frozenset(["models", "prepare", "count_tokens", "embed"])
+CALLS = frozenset(["models", "prepare", "count_tokens", "embed", "rerank"])
 TICK = 0.02  # seconds between two looks at the status while something runs
 IDLE = 1.0  # the same while nothing does
 
@@ -61,7 +61,8 @@ class Serving:
         self._stirred = asyncio.Event()
         self._provider: Provider
         self._watching: asyncio.Task[None] | None = None
-        self._told: Mapping[str, int] = {}
+        self._status: Mapping[str, int] = {}
+        self._residences: tuple[Residence, ...] = ()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._prepared: dict[int, Prepared] = {}
         self._credits: dict[int, Credit] = {}
@@ -150,14 +151,22 @@ class Serving:
     def _tell(self) -> None:
         """Tell the other end what is going on, where that has changed."""
         now = dict(self._provider.status()) if self._watching else {}
-        if now != self._told:
-            self._told = now
-            self.link.send("status", now)
+        if now != self._status:
+            self._status = now
+            self.link.send("told", now, self._residences)
+
+    def _count(self) -> None:
+        """The same with its figures, which change all the time."""
+        now = tuple(self._provider.residences())
+        if now != self._residences:
+            self._residences = now
+            self.link.send("told", self._status, now)
 
     async def _watch(self) -> None:
         while True:
             self._tell()
-            now = self._told
+            self._count()
+            now = self._status
             await self._pause(bool(self._tasks or now.get("running") or now.get("waiting")))
 
     async def _pause(self, busy: bool) -> None:

@@ -13,11 +13,12 @@ from pydantic import SecretStr
 
 from ....core.canon import ir
 from ....core.canon.errors import ConfigError
-from ....core.contract.provider import Model, Prepared, TokenCount
+from ....core.contract.provider import Model, Prepared, Residence, TokenCount
 from ..residency import Residency
 from .calling import Calling
 from .serving import CALLS
 from .supervising import Supervisor
+from .told import Told
 
 if TYPE_CHECKING:
     from ..provider import Local
@@ -34,21 +35,25 @@ class StandIn:
             provider.name, self._bring, Supervisor.stop, provider.config.rules
         )
         self._provider = provider
-        self._models_unloaded = provider.models
+        self._told = Told()
+        self._models_unloaded, self._residences = provider.models, provider.residences
 
     async def _bring(self) -> Supervisor:
         """Not before it is needed: what a model's name stands for has been fetched by then."""
         provider = self._provider
         if sys.platform == "win32":
             raise ConfigError(f"{provider.name}: isolate: process is not for Windows; leave it out")
-        supervisor = Supervisor(provider.name, _settings(provider), provider.config.max_restarts)
+        restarts = provider.config.max_restarts
+        supervisor = Supervisor(provider.name, _settings(provider), restarts, self._told)
         await supervisor.start()
         return supervisor
 
     def status(self) -> Mapping[str, int]:
-        found = {"slots": self._provider.config.slots, "running": 0, "waiting": 0, "restarts": 0}
-        here = self.residency.here
-        return found if here is None else {**found, **here.status, "restarts": here.restarts}
+        found = {"slots": self._provider.config.slots, "running": 0, "waiting": 0}
+        return {**found, **self._told.status, "restarts": self._told.restarts}
+
+    def residences(self) -> Sequence[Residence]:
+        return [self._told.counted(residence) for residence in self._residences()]
 
     async def models(self) -> Sequence[Model]:
         if self.residency.here is None:
@@ -63,6 +68,10 @@ class StandIn:
     async def embed(self, request: ir.EmbeddingRequest) -> ir.Embeddings:
         made: ir.Embeddings = await self._called("embed", request)
         return made
+
+    async def rerank(self, request: ir.RerankRequest) -> ir.Ranking:
+        found: ir.Ranking = await self._called("rerank", request)
+        return found
 
     async def _called(self, method: str, *arguments: Any) -> Any:
         async with self.residency.use() as at:
@@ -93,7 +102,7 @@ def stand_in(provider: Local) -> Residency[Any]:
     What is in memory is then that process, by the same rules as a model of this one.
     """
     standing = StandIn(provider)
-    for name in ("status", *CALLS):
+    for name in ("status", "residences", *CALLS):
         setattr(provider, name, getattr(standing, name))
     return standing.residency
 

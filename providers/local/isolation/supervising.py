@@ -16,6 +16,7 @@ from typing import Any
 from ....core.canon.errors import Overloaded, StackError
 from .calling import Calling, Cause
 from .life import LAST, Life
+from .told import Told
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +27,11 @@ PATIENCE = 20.0  # seconds that a call waits for a child that is coming
 
 
 class Supervisor:
-    def __init__(self, name: str, settings: Mapping[str, Any], max_restarts: int) -> None:
+    def __init__(
+        self, name: str, settings: Mapping[str, Any], max_restarts: int, told: Told
+    ) -> None:
         self.name = name
-        self.restarts = 0
+        self._told = told
         self._settings = settings
         self._max = max_restarts
         self._crashes: deque[float] = deque()
@@ -56,6 +59,7 @@ class Supervisor:
             if life is not None:
                 life.calling.fail(Cause(self._stopped, self._stopped))
                 await life.end()
+            self._told.forget()
 
     async def calling(self) -> Calling:
         """The line to the child; raises why there is none."""
@@ -71,16 +75,11 @@ class Supervisor:
             raise self._refusal()
         return self._life.calling
 
-    @property
-    def status(self) -> Mapping[str, int]:
-        """What the child told last; nothing runs where there is none."""
-        return {} if self._life is None else self._life.calling.status
-
     def _stopped(self) -> StackError:
         return Overloaded(f"{self.name} is not running", retry_after=5)
 
     async def _begun(self) -> Life:
-        life = Life(self.name)
+        life = Life(self.name, self._told)
         await life.begin(self._settings)
         self._settled.set()
         return life
@@ -92,6 +91,7 @@ class Supervisor:
             await life.lost.wait()
             self._settled.clear()
             self._life = None
+            self._told.forget()
             why = await self._ended(life)
             pause = self._counted()
             life.calling.fail(self._cause(why, pause))
@@ -99,7 +99,7 @@ class Supervisor:
                 await asyncio.sleep(pause)
                 try:
                     self._life = life = await self._begun()
-                    self.restarts += 1
+                    self._told.restarts += 1
                 except StackError as error:
                     why = error.message
                     pause = self._counted()

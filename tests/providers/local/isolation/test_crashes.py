@@ -17,6 +17,7 @@ from polystack.core import ir
 from polystack.core.canon.errors import ConfigError, Overloaded, StackError
 from polystack.providers.local.isolation import life, supervising
 from polystack.providers.local.isolation.life import Life
+from polystack.providers.local.isolation.told import Told
 
 AGAIN = "play: the engine's process ended by SIGSEGV; it is being started again"
 
@@ -112,7 +113,7 @@ async def test_a_process_that_hangs_when_it_is_to_end_is_killed(
 
 
 async def test_a_start_that_is_cancelled_ends_the_process() -> None:
-    begun = Life("play")
+    begun = Life("play", Told())
     starting = asyncio.create_task(begun.begin({}))
     while not begun.process.pid:
         await asyncio.sleep(0.001)

@@ -66,3 +66,26 @@ async def test_a_stream_that_is_left_frees_its_slot_there() -> None:
                         break
             await settled(provider)
         assert (await answer(provider, ask(HELLO))).parts
+
+
+async def test_what_is_read_and_written_there_is_counted_here_over_every_process() -> None:
+    async with running("llamacpp", isolate="process") as provider:
+        found = await answer(provider, ask(HELLO))
+        assert found.usage is not None
+        for unloaded in range(1, 3):
+            await _counted(provider, found.usage.input * unloaded, found.usage.output * unloaded)
+            (kept,) = provider.residences()
+            assert kept.state == "loaded"
+            assert kept.memory
+            await provider.unload_model("tiny")
+            (kept,) = provider.residences()
+            assert (kept.state, kept.output_tokens) == ("unloaded", found.usage.output * unloaded)
+            await answer(provider, ask(HELLO))
+
+
+async def _counted(provider: Provider, prompt: int, output: int) -> None:
+    """What is told unasked comes a little later."""
+    async with asyncio.timeout(30):
+        while (kept := provider.residences()[0]).output_tokens < output:
+            await asyncio.sleep(0.005)
+    assert (kept.prompt_tokens, kept.output_tokens) == (prompt, output)

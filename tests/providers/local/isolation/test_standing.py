@@ -11,7 +11,13 @@ import pytest
 from isolating import Playing, Settings, alive, answer, ask, pid, playing, standing, stream, whole
 
 from polystack.core import ir
-from polystack.core.canon.errors import InvalidRequest, Overloaded, RateLimited, StackError
+from polystack.core.canon.errors import (
+    InvalidRequest,
+    NotSupported,
+    Overloaded,
+    RateLimited,
+    StackError,
+)
 from polystack.providers.local.isolation.serving import WINDOW
 
 
@@ -42,6 +48,14 @@ async def test_what_the_provider_raises_is_raised_here() -> None:
         assert later.value.retry_after == 2.5
         with pytest.raises(StackError, match=r"the provider failed \(ValueError\); see the log"):
             await provider.prepare(ask("break"))
+
+
+async def test_vectors_come_through_and_so_does_what_the_model_cannot_do() -> None:
+    async with playing() as provider:
+        made = await provider.embed(ir.EmbeddingRequest("playing", ("a", (1, 2, 3))))
+        assert made == ir.Embeddings(((0.5, 1.0), (1.5, 1.0)), ir.Usage(3))
+        with pytest.raises(NotSupported, match="ranks no documents"):
+            await provider.rerank(ir.RerankRequest("playing", "a", ("b",)))
 
 
 async def test_a_slow_reader_holds_up_the_provider_and_nobody_else() -> None:
