@@ -57,6 +57,14 @@ def test_the_tables_have_every_contestant_and_say_which_goals_are_reached(
     assert isinstance(goals["tiny: in process, to the raw loop"]["reached"], bool)
 
 
+def test_turns_cancelling_and_memory_are_measured(run: tuple[str, dict[str, Any]]) -> None:
+    printed, written = run
+    told = written["turns"]["tiny"]["polystack"]
+    assert "### tiny: turns" in printed
+    for name in ("cold_ms", "cached_ms", "takes_over_ms", "free_ms", "step_ms", "memory_late"):
+        assert told[name] > 0
+
+
 def test_a_rival_that_cannot_be_had_is_named(tmp_path: Path) -> None:
     nowhere = tmp_path / "file"
     nowhere.touch()

@@ -8,21 +8,25 @@ Linux only.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from polystack.providers.local.config import BUILTIN
 
 from ..gateway import machine
-from . import report, throughput
+from . import cancelling, report, throughput, turns
 from .rivals import Rivals, folder
 from .sample import Refused
 from .setup import Setup
 from .systems import (
     ExamplesServer,
+    Inside,
     Library,
     LlamaCppServer,
     LlamaServer,
@@ -33,16 +37,34 @@ from .systems import (
 )
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How a model is measured: sizes that the machine's memory and one's patience allow."""
+
+    context: int
+    tokens: int
+    requests: int  # over which memory is watched
+
+
+PLANS = {"tiny": Plan(2048, 200, turns.REQUESTS), "big": Plan(512, 40, 0)}
+TURNS = {"slots": 4, "context": 2048}
+
+
 def main() -> None:
     options = _options()
     samples: list[dict[str, Any]] = []
+    told: dict[str, dict[str, Any]] = {}
     notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="polystack-bench-") as work:
         try:
-            _measure(options, Path(work), samples, notes)
+            systems = _systems(options)
+            for model in options.models:
+                samples += _throughput(model, systems, options, Path(work), notes)
+                if options.turns:
+                    told[model] = _turns(model, systems, options, Path(work), notes)
         except Refused as error:
             sys.exit(f"bench: {error}")
-    figures = report.Figures(samples)
+    figures = report.Figures(samples, told)
     print(report.markdown(figures, notes))
     if options.json:
         document = {"machine": machine.facts(), "notes": notes, **report.document(figures)}
@@ -56,17 +78,25 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--cache", type=Path, default=folder(), help="where they are built")
     parser.add_argument(
-        "--only", default="", metavar="TEXT", help="contestants whose name holds it"
+        "--only",
+        nargs="+",
+        default=[""],
+        metavar="TEXT",
+        help="contestants by parts of their names",
     )
+    parser.add_argument(
+        "--models", nargs="+", choices=PLANS, default=["tiny"], help="big is written once"
+    )
+    parser.add_argument("--turns", action="store_true", help="also first texts, cancelling, memory")
     parser.add_argument("--streams", type=_numbers, default=(1, 4, 8, 16), metavar="N,N")
-    parser.add_argument("--tokens", type=int, default=200, help="of each answer")
+    parser.add_argument("--tokens", type=int, default=0, help="of each answer")
     parser.add_argument("--rounds", type=int, default=5, help="of which medians are taken")
     parser.add_argument("--threads", type=int, default=1, help="that compute a step")
     parser.add_argument("--quick", action="store_true", help="one short round of few streams")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     options = parser.parse_args()
     if options.quick:
-        options.streams, options.tokens, options.rounds = (1, 4), 16, 1
+        options.streams, options.tokens, options.rounds, options.turns = (1, 4), 16, 1, True
     return options
 
 
@@ -79,21 +109,42 @@ def _systems(options: argparse.Namespace) -> list[System]:
     if options.rivals:
         rivals = Rivals(options.cache)
         systems += [LlamaServer(rivals), LlamaCppServer(rivals), ExamplesServer(rivals)]
-    chosen = [system for system in systems if options.only in system.name]
+    chosen = [s for s in systems if any(part in s.name for part in options.only)]
     if not chosen:
-        raise Refused(f"no contestant's name holds {options.only!r}")
+        raise Refused(f"no contestant's name holds {' or '.join(options.only)}")
     return chosen
 
 
-def _measure(
-    options: argparse.Namespace, work: Path, samples: list[dict[str, Any]], notes: list[str]
-) -> None:
-    notes.append(f"{options.threads} threads compute a step; every slot has its own memory.")
-    setup = Setup(str(BUILTIN["builtin:tiny"]), max(options.streams), 1024, options.threads)
-    with throughput.started(_systems(options), setup, work, notes) as running:
-        samples += throughput.measure(
-            running, "tiny", options.streams, options.tokens, options.rounds, notes
+def _throughput(
+    model: str, systems: list[System], options: argparse.Namespace, work: Path, notes: list[str]
+) -> Iterator[dict[str, Any]]:
+    plan, threads = PLANS[model], options.threads
+    setup = Setup(_file(model, options), max(options.streams), plan.context, threads)
+    tokens = options.tokens or plan.tokens
+    with throughput.started(systems, setup, work / model, notes) as running:
+        yield from throughput.measure(
+            running, model, options.streams, tokens, options.rounds, notes
         )
+
+
+def _turns(
+    model: str, systems: list[System], options: argparse.Namespace, work: Path, notes: list[str]
+) -> dict[str, Any]:
+    setup = Setup(_file(model, options), threads=options.threads, **TURNS)
+    served = [system for system in systems if not isinstance(system, Inside)]
+    requests = 40 if options.quick else PLANS[model].requests
+    with throughput.started(served, setup, work / f"{model}-turns", notes) as running:
+        told = turns.measure(running, setup.slots, options.rounds, requests, notes)
+    if "polystack" in told:
+        wide = replace(setup, slots=cancelling.STREAMS, context=PLANS[model].context)
+        told["polystack"] |= asyncio.run(cancelling.measure(wide, options.rounds))
+    return told
+
+
+def _file(model: str, options: argparse.Namespace) -> str:
+    if model == "tiny":
+        return str(BUILTIN["builtin:tiny"])
+    return str(Rivals(options.cache).big())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import re
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -117,6 +117,20 @@ def ask(
     drain(streams)
     seconds = time.perf_counter() - began
     return [stream.answer() for stream in streams], seconds
+
+
+def until(streams: Sequence[Stream], met: Callable[[], bool]) -> None:
+    """Read all of them until something holds; none of them may end before."""
+    with selectors.DefaultSelector() as selector:
+        for stream in streams:
+            selector.register(stream.socket, selectors.EVENT_READ, stream)
+        end = time.monotonic() + PATIENCE
+        while not met():
+            if time.monotonic() > end:
+                raise Refused(f"nothing came for {PATIENCE} s")
+            for key, _ in selector.select(0.001):
+                if key.data.receive():
+                    raise Refused("a stream ended that should have gone on")
 
 
 def drain(streams: Sequence[Stream]) -> None:

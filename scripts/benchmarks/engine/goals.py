@@ -25,6 +25,19 @@ class Goal:
         return figure >= self.limit if self.sign == "≥" else figure <= self.limit
 
 
+@dataclass(frozen=True)
+class Fact:
+    """A figure of ours alone."""
+
+    what: str
+    sign: Literal["≥", "≤"]
+    limit: float
+    name: str
+
+    def met(self, figure: float) -> bool:
+        return figure >= self.limit if self.sign == "≥" else figure <= self.limit
+
+
 INSIDE = ("polystack, in process",)
 
 GOALS = (
@@ -36,3 +49,8 @@ GOALS = (
          measure="first_p50"),
     Goal("HTTP, to examples/server", "≥", 1.5, "examples/server", models=("tiny",)),
 )  # fmt: skip
+
+FACTS = (
+    Fact("a turn after 1,000 tokens begins sooner than the first, times", "≥", 10, "sooner"),
+    Fact("a cancelled slot is free a step later and ms", "≤", 5, "later_ms"),
+)

@@ -74,7 +74,8 @@ class Bare:
 
         self._loop = asyncio.Runner()
         provider = LlamaCpp(MODEL, Config.model_validate(config(setup)))
-        self._engine = self._loop.run(provider.engine())
+        self._loop.run(provider.known())
+        self._engine = provider.engine()
         self._worker = Worker(MODEL, self._engine, setup.slots)
         self._loop.run(self._worker.start())
 

@@ -43,8 +43,9 @@ class Raw:
         streams = range(len(prompts))
         lib.llama_memory_clear(self._memory, True)
         began = time.perf_counter()
-        sizes = [self._prompt(stream, text) for stream, text in enumerate(prompts)]
+        begun = [self._prompt(stream, text) for stream, text in enumerate(prompts)]
         first = time.perf_counter() - began
+        sizes, last = [size for size, _ in begun], [token for _, token in begun]
         token, position = batch.token, batch.pos
         for stream in streams:
             batch.n_seq_id[stream], batch.seq_id[stream][0] = 1, stream
@@ -52,16 +53,16 @@ class Raw:
         batch.n_tokens = len(prompts)
         for step in range(tokens - 1):
             for stream in streams:
-                token[stream] = self._last[stream]
+                token[stream] = last[stream]
                 position[stream] = sizes[stream] + step
             if lib.llama_decode(context, batch):
                 raise Refused("the engine does not decode a batch")
-            self._last = [lib.llama_sampler_sample(chain, context, stream) for stream in streams]
+            last = [lib.llama_sampler_sample(chain, context, stream) for stream in streams]
         seconds = time.perf_counter() - began
         return Sample.of([Answer(tokens, first, seconds) for _ in streams], seconds)
 
-    def _prompt(self, stream: int, text: str) -> int:
-        """Decode one prompt and choose its first token."""
+    def _prompt(self, stream: int, text: str) -> tuple[int, int]:
+        """Decode one prompt: its size, and the token after it."""
         lib, batch = self._lib, self._batch
         data = f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n".encode()
         room = (lib.llama_token * BATCH)()
@@ -73,7 +74,4 @@ class Raw:
         batch.n_tokens = size
         if lib.llama_decode(self._context, batch):
             raise Refused("the engine does not decode a prompt")
-        if stream == 0:
-            self._last: list[int] = []
-        self._last.append(lib.llama_sampler_sample(self._chain, self._context, size - 1))
-        return int(size)
+        return int(size), int(lib.llama_sampler_sample(self._chain, self._context, size - 1))

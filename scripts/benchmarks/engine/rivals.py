@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 NEEDS = (  # of the two servers in Python, in place of the whole package: that would be built again
     "uvicorn>=0.22 fastapi>=0.100 pydantic-settings>=2.0.1 sse-starlette>=1.6.1 "
     "starlette-context>=0.3.6,<0.4 PyYAML>=5.1 numpy jinja2 diskcache typing-extensions "
-    "openai safetensors websockets"
+    "openai safetensors websockets tqdm requests"
 ).split()
 
 
@@ -63,6 +63,14 @@ class Rivals:
             "MTMD_CPP_LIB": libraries,
             "GGML_NO_BACKTRACE": "1",
         }
+
+    def big(self) -> Path:
+        """A model of the size that people run on a laptop, with random weights."""
+        model = self._home / "random-0.6b-q4_0.gguf"
+        script = Path(__file__).with_name("big.py")
+        source = self.tree() / "vendor" / "llama.cpp"
+        command = [str(self.python()), str(script), str(source), str(model)]
+        return _once(model, f"writing {model}", lambda: _run(*command))
 
     def tree(self) -> Path:
         return _once(self.source / "vendor", f"fetching {self._name}", self._fetch).parent

@@ -35,7 +35,7 @@ class Row:
 class System(ABC):
     name: ClassVar[str]
     slow: ClassVar[bool] = False
-    """Too slow under load for as many tokens as the others are asked for."""
+    """Too slow with several streams for as many rounds as the others have."""
 
     @property
     def rows(self) -> Sequence[Row]:
