@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,18 @@ from .tally import Tally
 
 LIMIT = 400  # tokens of a document
 TRIES = 6
-SUITE: dict[str, Any] = json.loads(
-    Path(__file__).with_name("suite").joinpath("draft2020-12.json").read_text()
-)
+TEXT = Path(__file__).with_name("suite").joinpath("draft2020-12.json").read_text()
+SUITE: dict[str, Any] = json.loads(TEXT)
+
+
+def exact(text: str) -> Any:
+    """JSON with its decimals as they are written: as a float, -0.6 is no multiple of 0.0001."""
+    return json.loads(text, parse_float=_decimal)
+
+
+def _decimal(text: str) -> int | Decimal:
+    value = Decimal(text)
+    return int(value) if value == value.to_integral_value() else value
 
 
 async def evaluate(engine: str, every: int) -> list[Tally]:
@@ -75,8 +85,9 @@ def _judged(schema: dict[str, Any], document: dict[str, Any]) -> tuple[str, str]
         return "cut", ""
     text = choice["message"]["content"]
     checker = Draft202012Validator.FORMAT_CHECKER
+    exactly = exact(json.dumps(schema))
     try:
-        Draft202012Validator(schema, format_checker=checker).validate(json.loads(text))
+        Draft202012Validator(exactly, format_checker=checker).validate(exact(text))
     except re.error:  # Python knows no `\\p{Letter}`
         return "unjudged", ""
     except (ValueError, ValidationError) as error:
