@@ -53,6 +53,7 @@ class Shape:
     threads: int
     unified: bool
     kv_type: str = "f16"
+    flash: bool | None = None
     draft: int = 0  # tokens of the longest draft
     archive: int = 0
     folder: Path | None = None  # of the archive
@@ -85,6 +86,7 @@ class Batcher:
             threads=shape.threads,
             unified=shape.unified,
             kv_type=shape.kv_type,
+            flash=shape.flash,
         )
         self.context = self._context.context
         archive = Archive(shape.archive, shape.folder, shape.fingerprint, self._context.cuts)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import ByteSize, Field
+from pydantic import ByteSize, Field, model_validator
 
 from ...core.canon.errors import ConfigError
 from ..local.config import BUILTIN, CONTEXT, LocalConfig
@@ -41,6 +41,11 @@ class Config(LocalConfig):
     kv_type: Literal["f32", "f16", "q8_0", "q4_0", "q4_1", "iq4_nl"] = Field(
         "f16", description="how the key-value cache is stored; the smaller ones cost some quality"
     )
+    flash_attention: bool | None = Field(
+        None,
+        description="by default as llama.cpp chooses; without it an answer is the same, digit for "
+        "digit, whatever else runs",
+    )
     draft_tokens: int = Field(
         0,
         ge=0,
@@ -66,6 +71,14 @@ class Config(LocalConfig):
     embedding_context: int | None = Field(
         None, ge=16, le=2**20, description="tokens that one text to be embedded may have"
     )
+
+    @model_validator(mode="after")
+    def _quantised_needs_flash(self) -> Self:
+        if self.flash_attention is False and self.kv_type not in ("f32", "f16"):
+            raise ValueError(
+                f"kv_type {self.kv_type} needs flash attention; leave out `flash_attention: false`"
+            )
+        return self
 
     @property
     def builtin(self) -> bool:
@@ -126,6 +139,7 @@ class Config(LocalConfig):
             threads=self.workers,
             unified=unified,
             kv_type=self.kv_type,
+            flash=self.flash_attention,
             draft=self.draft_tokens,
             archive=self.cache_memory,
             folder=self.cache_dir and self.cache_dir.expanduser(),
@@ -135,7 +149,7 @@ class Config(LocalConfig):
     @property
     def fingerprint(self) -> str:
         """Tells whether a kept state is of this model; its file is not read in full."""
-        found = sha256(f"{self.path.stat().st_size} {self.kv_type}".encode())
+        found = sha256(f"{self.path.stat().st_size} {self.kv_type} {self.flash_attention}".encode())
         with self.path.open("rb") as file:
             found.update(file.read(ENDS))
             file.seek(max(0, self.path.stat().st_size - ENDS))

@@ -170,6 +170,7 @@ class Context:
         threads: int,
         unified: bool,
         kv_type: str = "f16",
+        flash: bool | None = None,
         pooling: int | None = None,  # of embeddings, which it then gives for every row
     ) -> None:
         import numpy
@@ -185,6 +186,8 @@ class Context:
         # Else a sliding window could not be cut back to a prefix.
         params.swa_full = True
         params.type_k = params.type_v = getattr(lib, f"GGML_TYPE_{kv_type.upper()}")
+        if flash is not None:
+            params.flash_attn_type = int(flash)
         if pooling is not None:
             params.embeddings, params.pooling_type = True, pooling
         _errors.clear()

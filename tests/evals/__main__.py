@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from . import calls, patches, schemas
+from . import calls, equality, patches, schemas
 from .tally import Tally, table
 
 ENGINES = ("llamacpp", "mlx")
@@ -16,6 +16,7 @@ Evaluate = Callable[[str, int], Coroutine[Any, Any, list[Tally]]]
 EVALUATIONS: dict[str, tuple[Evaluate, int, int]] = {  # with their sizes, short and long
     "calls": (calls.evaluate, 24, 204),
     "schemas": (schemas.evaluate, 16, 1),  # one schema of so many
+    "equality": (equality.evaluate, 10, 1),  # one prompt of so many
     "patch": (patches.evaluate, 4, 100),
 }
 

@@ -1,7 +1,8 @@
 """Greedy answers are the same however the engine came to them.
 
-Alone in a fresh engine; in a batch with others that come and go; with the prompt in memory; and on
-the other engine with the same f16 weights. Where two answers part, the logits of the two tokens
+Alone in a fresh engine; in a batch with others that come and go; with the prompt in memory, or
+restored from a folder; and on the other engine with the same f16 weights. With a seed, answers that
+are drawn are the same alone and in a batch. Where two answers part, the logits of the two tokens
 must be so near that the order of additions decides: those are told.
 """
 
@@ -10,13 +11,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from engines import ENDLESS, ask, running
 
 from polystack.core import ir
+from polystack.core.runtime.plugins import Plugins
 from polystack.providers.llamacpp.native import Context, Model, Span, Vocabulary, library
 from polystack.providers.local.config import BUILTIN
 from polystack.providers.local.provider import Local
@@ -26,46 +29,60 @@ from .prompts import CASES, request
 from .tally import Tally
 from .watching import Said, said, watched
 
+TINY = "builtin:tiny"
+RESTORED = 80  # tokens of a prompt that is surely restored
 NEAR = 1e-3  # between two logits
 SLOTS = 16
-COLD = {"llamacpp": {"slots": 1}, "mlx": {"slots": 1, "cached_prompts": 0}}
+# llama.cpp's flash attention computes a row on its own otherwise than one of many.
+EXACT: dict[str, dict[str, Any]] = {"llamacpp": {"flash_attention": False}, "mlx": {}}
+COLD = {"llamacpp": {}, "mlx": {"cached_prompts": 0}}
 
 
 async def evaluate(engine: str, every: int) -> list[Tally]:
     """Of every so many prompts one."""
-    requests = [request(case) for case in CASES[::every]]
-    weights = BUILTIN["builtin:tiny"]
+    requests = [request(case) for case in CASES[every // 2 :: every]]
+    drawn = [
+        request(case, temperature=0.8, seed=i) for i, case in enumerate(CASES[every // 2 :: every])
+    ]
     with watched():
         expected = await _alone(engine, requests)
-        ways = {
-            "in a batch": await _together(engine, requests),
-            "from memory": await _remembered(engine, requests),
+        found = {
+            "in a batch": (expected, await _together(engine, requests)),
+            "from memory": (expected, await _remembered(engine, requests)),
+            "in a batch, with a seed": (
+                await _alone(engine, drawn),
+                await _together(engine, drawn),
+            ),
         }
-        return [
-            _compared(f"{engine}, alone and {name}", weights, expected, found)
-            for name, found in ways.items()
+        if "cache_dir" in Plugins().provider(engine).Config.model_fields:
+            found["restored"] = expected, await _restored(engine, requests)
+        tallies = [
+            _compared(f"{engine}, alone and {name}", BUILTIN[TINY], *pair)
+            for name, pair in found.items()
         ]
+        return [*tallies, await _engines(requests)] if engine == "mlx" else tallies
 
 
-async def engines(every: int) -> list[Tally]:
+async def _engines(requests: Sequence[ir.Request]) -> Tally:
     """Both with the same f16 weights."""
-    requests = [request(case) for case in CASES[::every]]
-    with TemporaryDirectory() as name, watched():
+    with TemporaryDirectory() as name:
         weights = half.gguf(Path(name) / "tiny.gguf")
         folder = half.folder(Path(name) / "tiny", weights)
         one = await _alone("llamacpp", requests, str(weights))
         other = await _alone("mlx", requests, str(folder))
-        return [_compared("llamacpp and mlx, f16", weights, one, other)]
+        return _compared("mlx and llamacpp, f16", weights, one, other)
 
 
-async def _alone(
-    engine: str, requests: Sequence[ir.Request], model: str = "builtin:tiny"
-) -> list[Said]:
-    """One after the other, with nothing in memory."""
+def _exactly(engine: str, **config: Any) -> AbstractAsyncContextManager[Local]:
+    return running(engine, **EXACT[engine], **config)
+
+
+async def _alone(engine: str, requests: Sequence[ir.Request], model: str = TINY) -> list[Said]:
+    """One after the other, with nothing in memory; llamacpp has to start anew for that."""
     found = []
-    for asked in requests:
-        async with running(engine, model=model, **COLD[engine]) as provider:
-            found.append(await said(provider, asked))
+    for some in [requests] if engine == "mlx" else [[asked] for asked in requests]:
+        async with _exactly(engine, model=model, slots=1, **COLD[engine]) as provider:
+            found += [await said(provider, asked) for asked in some]
     assert not any(each.cached for each in found)
     return found
 
@@ -73,7 +90,7 @@ async def _alone(
 async def _together(engine: str, requests: Sequence[ir.Request]) -> list[Said]:
     """With as many others among them that are cancelled somewhere."""
     rng = random.Random(3)
-    async with running(engine, slots=SLOTS, max_queue=4 * len(requests)) as provider:
+    async with _exactly(engine, slots=SLOTS, max_queue=4 * len(requests)) as provider:
         leavers = [asyncio.create_task(_leave(provider, rng.randrange(1, 40))) for _ in requests]
         found = await asyncio.gather(*(said(provider, asked) for asked in requests))
         await asyncio.gather(*leavers)
@@ -92,7 +109,7 @@ async def _leave(provider: Local, after: int) -> None:
 async def _remembered(engine: str, requests: Sequence[ir.Request]) -> list[Said]:
     """Asked again at once: all of the prompt but its last token is in memory."""
     found = []
-    async with running(engine, slots=2) as provider:
+    async with _exactly(engine, slots=1) as provider:
         for asked in requests:
             await said(provider, asked)
             found.append(await said(provider, asked))
@@ -100,12 +117,22 @@ async def _remembered(engine: str, requests: Sequence[ir.Request]) -> list[Said]
     return found
 
 
+async def _restored(engine: str, requests: Sequence[ir.Request]) -> list[Said]:
+    """By another engine, from what one wrote when it stopped; it keeps no short prompts."""
+    with TemporaryDirectory() as folder:
+        async with _exactly(engine, slots=2, cache_dir=folder) as provider:
+            for asked in requests:
+                await said(provider, asked)
+        async with _exactly(engine, slots=2, cache_dir=folder) as provider:
+            found = [await said(provider, asked) for asked in requests]
+    assert all(each.cached for each in found if len(each.prompt) > RESTORED)
+    return found
+
+
 # Compared ----------------------------------------------------------------------------------------
 
 
-def _compared(
-    name: str, weights: Path, expected: Sequence[Said], found: Sequence[Said]
-) -> Tally:
+def _compared(name: str, weights: Path, expected: Sequence[Said], found: Sequence[Said]) -> Tally:
     tally = Tally(name)
     for number, (one, other) in enumerate(zip(expected, found, strict=True)):
         assert one.prompt == other.prompt, "the engines read different prompts"
@@ -132,7 +159,9 @@ def _gap(weights: Path, one: Said, other: Said, at: int) -> tuple[float, str]:
         return float("inf"), "one of them ends"
     a, b = one.tokens[at], other.tokens[at]
     model = Model(library(), weights, 0)
-    context = Context(model, cells=4096, sequences=1, batch=4096, threads=1, unified=False)
+    context = Context(
+        model, cells=4096, sequences=1, batch=4096, threads=1, unified=False, flash=False
+    )
     try:
         words = Vocabulary(model)
         _, (row,) = context.decode([Span(0, 0, [*one.prompt, *one.tokens[:at]], True)])

@@ -16,11 +16,10 @@ OFFERED = tuple(ir.Tool(tool["name"], tool["description"], tool["schema"]) for t
 
 
 def request(case: dict[str, Any], **sampled: Any) -> ir.Request:
-    turns = [
-        ir.Turn(role, (ir.Text(text),))
-        for pair in case.get("before", [])
-        for role, text in zip(("user", "assistant"), pair, strict=True)
-    ]
+    turns: list[ir.Turn] = []
+    for said, answered in case.get("before", []):
+        turns.append(ir.Turn("user", (ir.Text(said),)))
+        turns.append(ir.Turn("assistant", (ir.Text(answered),)))
     filler = " ".join(f"word{number}" for number in range(case.get("filler", 0)))
     system = case.get("system")
     asked = case["ask"] if system else case["ask"] + filler

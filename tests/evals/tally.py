@@ -40,8 +40,8 @@ class Tally:
 
 
 def table(tallies: Sequence[Tally]) -> str:
-    others = {kind for tally in tallies for kind in tally.counts} - set(KINDS)
-    columns = [*KINDS, *sorted(others)]
+    found = {kind for tally in tallies for kind in tally.counts} | {"valid", "invalid"}
+    columns = [*(kind for kind in KINDS if kind in found), *sorted(found - set(KINDS))]
     lines = [f"| | {' | '.join(columns)} |", "|---" + "|--:" * len(columns) + "|"]
     for tally in tallies:
         cells = " | ".join(str(tally.counts[column]) for column in columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evals import calls, patches, schemas
+from evals import calls, equality, patches, schemas
 from evals.tally import Tally, table
 
 pytestmark = pytest.mark.engine
@@ -30,3 +30,19 @@ async def test_every_document_is_of_its_schema(engine: str) -> None:
 
 async def test_every_patch_is_of_codexs_grammar(engine: str) -> None:
     good(await patches.evaluate(engine, 4))
+
+
+async def test_an_answer_is_the_same_however_the_engine_came_to_it(engine: str) -> None:
+    good(await equality.evaluate(engine, {"llamacpp": 5, "mlx": 20}[engine]))
+
+
+def test_an_evaluation_says_what_is_wrong() -> None:
+    tally = Tally("documents", least=5)
+    for kind in ("valid", "valid", "cut", "invalid"):
+        tally.add(kind)
+    assert tally.problems == [
+        "documents: 1 are invalid",
+        "documents: 2 are valid, and 5 have to be",
+        "documents: 1 of 4 were cut off",
+    ]
+    assert table([tally]).splitlines()[-1] == "| documents | 2 | 1 | 1 |"

@@ -22,6 +22,20 @@ async def test_a_prompt_longer_than_a_batch_is_read_in_chunks(unified: bool) -> 
         assert (await answer(provider, request)).parts == whole.parts
 
 
+async def test_without_flash_attention_the_size_of_the_batches_changes_nothing() -> None:
+    words = " ".join(f"w{i}" for i in range(100))
+    sampling = ir.Sampling(max_tokens=12, logprobs=True, top_logprobs=1)
+    request = ask(f"Repeat this: {words}", sampling=sampling)
+    told = []
+    for chunk in (512, 100, 37):
+        async with running("llamacpp", prefill_chunk=chunk, flash_attention=False) as provider:
+            (part,) = (await answer(provider, request)).parts
+            assert isinstance(part, ir.Text)
+            told.append([token.logprob for token in part.logprobs])
+    assert told[1] == pytest.approx(told[0], abs=1e-3)  # with it, some are 0.02 apart
+    assert told[2] == pytest.approx(told[0], abs=1e-3)
+
+
 async def test_a_full_memory_ends_nobodys_request() -> None:
     """Eight endless answers share a memory for two of them."""
     async with running("llamacpp", context=256, slots=8, kv_unified=True) as provider:

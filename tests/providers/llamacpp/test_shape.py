@@ -65,3 +65,9 @@ def test_a_model_is_named_after_its_file_unless_it_is_given_a_name(
     fields: dict[str, Any], name: str
 ) -> None:
     assert config(**fields).name == name
+
+
+def test_a_quantised_cache_needs_flash_attention() -> None:
+    assert config(flash_attention=False).flash_attention is False
+    with pytest.raises(ValueError, match="kv_type q8_0 needs flash attention"):
+        config(flash_attention=False, kv_type="q8_0")
