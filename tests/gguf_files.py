@@ -16,6 +16,7 @@ import numpy
 Tensors = Mapping[str, Any]  # arrays of 32-bit floats, the slowest dimension first
 _U32, _I32, _F32, _BOOL, _STRING, _ARRAY = 4, 5, 6, 7, 8, 9
 ALIGNMENT = 32
+RANK = 4  # of adapters
 
 
 def write(path: Path, metadata: Mapping[str, Any], tensors: Tensors) -> Path:
@@ -60,6 +61,29 @@ def _scalar(value: Any) -> tuple[int, bytes]:
             return _STRING, _string(value)
 
 
+def adapter(path: Path, architecture: str, pairs: Mapping[str, tuple[Any, Any]]) -> Path:
+    """A LoRA adapter that adds B times A, of these pairs (A, B), to weights."""
+    told = {
+        "general.architecture": architecture,
+        "general.type": "adapter",
+        "adapter.type": "lora",
+        "adapter.lora.alpha": float(RANK),
+    }
+    halves = {
+        f"{name}.lora_{half}": array
+        for name, pair in pairs.items()
+        for half, array in zip("ab", pair, strict=True)
+    }
+    return write(path, told, halves)
+
+
+def low_rank(rows: int, columns: int, seed: int = 0, strength: float = 0.3) -> tuple[Any, Any]:
+    """A and B, for a weight of this shape."""
+    rng = numpy.random.default_rng(seed)
+    a, b = rng.normal(0, strength, (RANK, columns)), rng.normal(0, strength, (rows, RANK))
+    return a.astype(numpy.float32), b.astype(numpy.float32)
+
+
 # A tiny encoder ----------------------------------------------------------------------------------
 
 WIDTH, LAYERS, HEADS, INNER, CONTEXT = 32, 2, 4, 64, 128
@@ -69,13 +93,13 @@ WORDS = SPECIAL + [f"▁{letter}" for letter in LETTERS] + LETTERS
 POOLING = {"none": 0, "mean": 1, "cls": 2, "last": 3, "rank": 4}
 
 
-def encoder(path: Path, pooling: str = "mean", labels: list[str] | None = None) -> Path:
+def encoder(path: Path, pooling: str = "mean", changes: Tensors | None = None) -> Path:
     """A BERT with two layers and the alphabet for its words; a head that scores, to rank."""
-    tensors = _bert(numpy.random.default_rng(7))
+    tensors = weights() | dict(changes or {})
     metadata = _told(pooling)
     if pooling == "rank":
         tensors |= head()
-        metadata |= {"bert.classifier.output_labels": labels or ["relevance"]}
+        metadata |= {"bert.classifier.output_labels": ["relevance"]}
     return write(path, metadata, tensors)
 
 
@@ -112,7 +136,8 @@ def _drawn(rng: Any, *shape: int) -> Any:
     return rng.normal(0, 0.3, shape).astype(numpy.float32)
 
 
-def _bert(rng: Any) -> dict[str, Any]:
+def weights() -> dict[str, Any]:
+    rng = numpy.random.default_rng(7)
     one, zero = numpy.ones(WIDTH, numpy.float32), numpy.zeros(WIDTH, numpy.float32)
     found = {
         "token_embd.weight": _drawn(rng, len(WORDS), WIDTH),

@@ -12,6 +12,7 @@ from pydantic import ByteSize, Field, model_validator
 from ...core.canon.errors import ConfigError
 from ..local.config import BUILTIN, CONTEXT, LocalConfig
 from ..local.hub import reference, shards
+from .adapters import Adapter
 from .batching import Shape
 from .embedding import ReadingShape
 from .gguf import Header
@@ -60,6 +61,9 @@ class Config(LocalConfig):
         None, description="folder where idle conversations are kept when the stack stops"
     )
 
+    adapters: list[Adapter] = Field(
+        [], description="LoRA adapters of this model, as `{path: FILE, scale: 1.0}` each"
+    )
     mode: Literal["auto", "chat", "embeddings", "both"] = Field(
         "auto",
         description="what the model is for; by default embeddings only if its file says that it "
@@ -114,6 +118,7 @@ class Config(LocalConfig):
     def footprint(self, header: Header) -> int:
         """The files, and a 16-bit cache of this shape; what a step computes with comes on top."""
         files = [self.path.with_name(name) for name in shards(self.path.name)]
+        files += [adapter.file for adapter in self.adapters]
         weights = sum(file.stat().st_size for file in files if file.is_file())
         reading = self.reading(header)
         if not self.only_reads(header):
@@ -149,11 +154,15 @@ class Config(LocalConfig):
     @property
     def fingerprint(self) -> str:
         """Tells whether a kept state is of this model; its file is not read in full."""
-        found = sha256(f"{self.path.stat().st_size} {self.kv_type} {self.flash_attention}".encode())
-        with self.path.open("rb") as file:
-            found.update(file.read(ENDS))
-            file.seek(max(0, self.path.stat().st_size - ENDS))
-            found.update(file.read(ENDS))
+        scales = [adapter.scale for adapter in self.adapters]
+        found = sha256(f"{self.kv_type} {self.flash_attention} {scales}".encode())
+        for path in (self.path, *(adapter.file for adapter in self.adapters)):
+            size = path.stat().st_size
+            found.update(str(size).encode())
+            with path.open("rb") as file:
+                found.update(file.read(ENDS))
+                file.seek(max(0, size - ENDS))
+                found.update(file.read(ENDS))
         return found.hexdigest()
 
     def only_reads(self, header: Header) -> bool:
@@ -166,7 +175,7 @@ class Config(LocalConfig):
         if self.mode == "chat":
             return None
         pooling = self.pooling or header.pooling or "mean"
-        whole = not header.causal or pooling == "rank" or "dense_2.weight" in header.shapes
+        whole = not header.causal or pooling == "rank" or "dense_2.weight" in header.entries
         limit = self._text_limit(header)
         return ReadingShape(
             limit=limit,

@@ -66,11 +66,20 @@ class BadGGUF(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Tensor:
+    """`shape` has the fastest size first; `type` is a number of the format's."""
+
+    shape: tuple[int, ...]
+    type: int
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     version: int
     tensors: int
     metadata: dict[str, Any]
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # the fastest size first
+    entries: Mapping[str, Tensor] = field(default_factory=dict)
+    types: Mapping[str, int] = field(default_factory=dict)  # of the metadata's values
 
     @property
     def architecture(self) -> str:
@@ -194,14 +203,15 @@ def _header(reader: _Reader) -> Header:
     tensors, pairs = reader.scalar("Q"), reader.scalar("Q")
     if tensors > 1 << 20 or pairs > 1 << 20:
         raise BadGGUF("its header is corrupt: it counts more than a million entries")
-    metadata = {}
+    metadata, types = {}, {}
     for _ in range(pairs):
         key = reader.string()
-        metadata[key] = reader.value(reader.scalar("I"))
-    shapes, ends = {}, []
+        types[key] = reader.scalar("I")
+        metadata[key] = reader.value(types[key])
+    entries, ends = {}, []
     for _ in range(tensors):
-        name, shape, end = _tensor(reader)
-        shapes[name] = shape
+        name, entry, end = _tensor(reader)
+        entries[name] = entry
         ends.append(end)
     if not ends:
         raise BadGGUF("it holds no tensors")
@@ -214,15 +224,15 @@ def _header(reader: _Reader) -> Header:
         raise BadGGUF(f"it is cut off: {missing} bytes are missing")
     if not metadata.get("general.architecture"):
         raise BadGGUF("its header names no architecture")
-    return Header(version, tensors, metadata, shapes)
+    return Header(version, tensors, metadata, entries, types)
 
 
-def _tensor(reader: _Reader) -> tuple[str, tuple[int, ...], int]:
-    """A tensor's name and shape, and where it ends, counted from the beginning of the data."""
+def _tensor(reader: _Reader) -> tuple[str, Tensor, int]:
+    """A tensor's name, what it is, and where it ends, counted from the beginning of the data."""
     name, rank = reader.string(), reader.scalar("I")
     if not 0 < rank <= 4:
         raise BadGGUF(f"its header is corrupt: tensor {name!r} has {rank} dimensions")
     shape = tuple(reader.scalar("Q") for _ in range(rank))
     kind, offset = reader.scalar("I"), reader.scalar("Q")
     block, size = _BLOCKS.get(kind, (1, 0))
-    return name, shape, int(offset + prod(shape) // block * size)
+    return name, Tensor(shape, kind), int(offset + prod(shape) // block * size)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,6 +72,7 @@ class Model:
         self.lib = lib
         params = lib.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
+        self.adapt: Callable[[Any], None] | None = None  # is told of every context's handle
         _errors.clear()
         self.handle = lib.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
@@ -197,6 +198,8 @@ class Context:
                 f"the engine cannot make a context of {cells} tokens for {sequences} slots "
                 f"({last_words()}); lower `context` or `slots`"
             )
+        if model.adapt is not None:
+            model.adapt(self.handle)
         self._memory = lib.llama_get_memory(self.handle)
         self.context = int(lib.llama_n_ctx_seq(self.handle))
         self.cells = int(lib.llama_n_ctx(self.handle))

@@ -14,7 +14,7 @@ from ..local.hub import fetch_file, reference
 from ..local.known import Known
 from ..local.provider import Local
 from ..local.reading import read
-from . import native
+from .adapters import check, load
 from .config import Config as Settings
 from .engine import Engine
 from .gguf import BadGGUF, Header, read_header
@@ -39,6 +39,7 @@ class LlamaCpp(Local):
         if (wanted := reference(self.config.model)) is not None:
             self.config = self.config.at(await asyncio.to_thread(fetch_file, wanted))
         header = self._header = await asyncio.to_thread(header_of, self.config)
+        await asyncio.to_thread(self._check_adapters, header)
         config = self.config
         talks, self._reading = not config.only_reads(header), config.reading(header)
         self._shape = config.shape(header) if talks else None
@@ -49,10 +50,20 @@ class LlamaCpp(Local):
         footprint = config.footprint(header)
         return Known(context, header.chat_template, footprint, talks, reads)
 
+    def _check_adapters(self, header: Header) -> None:
+        """What is on the hub is fetched first."""
+        here = []
+        for adapter in self.config.adapters:
+            if (wanted := reference(adapter.path)) is not None:
+                adapter = adapter.model_copy(update={"path": str(fetch_file(wanted))})
+            check(adapter, header)
+            here.append(adapter)
+        self.config = self.config.model_copy(update={"adapters": here})
+
     def engine(self) -> Engine:
         config = self.config
         return Engine(
-            lambda lib: native.Model(lib, config.path, config.gpu_layers),
+            lambda lib: load(lib, config.path, config.gpu_layers, config.adapters),
             self._shape,
             self._reading,
             self._header.rank_form,
