@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import uvicorn
 from pydantic import BaseModel
 
-from polystack.core import Model, Provider, ir
+from polystack.core import Model, Provider, Residence, ir
 from polystack.core.canon.errors import Conflict, Overloaded
-from polystack.core.contract.provider import Residence
+from polystack.core.faces.library.thread import LoopThread
+from polystack.core.faces.server.app import App
+from polystack.core.runtime.stack import Stack
 
 
 class Keeper(Provider):
@@ -67,3 +73,36 @@ DISTRIBUTION: dict[str, Any] = {
     "models": {"main": {"provider": "here", "model": "small"}},
     "aliases": {"gpt-*": "main"},
 }
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+@contextmanager
+def kept(**more: Any) -> Iterator[str]:
+    """The URL of such a stack, on a thread of this process."""
+    stack = Stack.load(DISTRIBUTION | more, providers=[Keeper])
+    server = _Server(uvicorn.Config(App(stack), log_level="warning", lifespan="on", ws="none"))
+
+    async def serve(listener: socket.socket) -> None:
+        async with stack:
+            await server.serve(sockets=[listener])
+
+    loop = LoopThread("kept")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = threading.Thread(target=lambda: loop.run(serve(listener)))
+        running.start()
+        assert server.up.wait(20)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            running.join()
+            loop.stop()

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ...core.canon.errors import ConfigError, Overloaded
+from ...core.canon.sizes import human
 
 log = logging.getLogger(__name__)
 
@@ -116,11 +117,3 @@ def _not_now(tenant: Tenant, size: int, limit: int, busy: list[Tenant]) -> Overl
         f"models that are busy ({names}); try again later",
         retry_after=BUSY,
     )
-
-
-def human(size: int) -> str:
-    """Bytes for a person to read."""
-    amount, units = float(size), ["B", "KiB", "MiB", "GiB", "TiB"]
-    while amount >= 1024 and len(units) > 1:
-        amount, units = amount / 1024, units[1:]
-    return f"{size} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"

@@ -156,6 +156,41 @@ def chat(
     raise typer.Exit(chat(source, model, system, set or []))
 
 
+Kept = Annotated[str, typer.Argument(metavar="MODEL", help="Any name of it.")]
+Url = Annotated[
+    str | None, typer.Option("--url", help="A running stack; by default on the usual port here.")
+]
+
+
+@app.command()
+def models(url: Url = None, as_json: Json = False) -> None:
+    """Show what a running stack has in memory, and how it does."""
+    from . import managing
+    from .listing import table
+
+    found = managing.models(url)
+    rows = [managing.row(model) for model in found]
+    print(json.dumps(found, indent=2) if as_json else table(rows, managing.COLUMNS))
+
+
+@app.command(name="load")
+def load_(model: Kept, url: Url = None, as_json: Json = False) -> None:
+    """Have a running stack load a model, and wait until it is there."""
+    from . import managing
+
+    found = managing.load(url, model)
+    print(json.dumps(found, indent=2) if as_json else managing.sentence(found))
+
+
+@app.command()
+def unload(model: Kept, url: Url = None, as_json: Json = False) -> None:
+    """Have a running stack let a model go, until it is asked for again."""
+    from . import managing
+
+    found = managing.unload(url, model)
+    print(json.dumps(found, indent=2) if as_json else managing.sentence(found))
+
+
 @app.command()
 def connect(
     client: Annotated[

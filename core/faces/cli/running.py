@@ -1,4 +1,4 @@
-"""A running stack, asked by plain GETs what it serves."""
+"""A running stack, asked what it serves, and told what to keep in memory."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ class Server:
     `locked` says whether it wanted a key when it was asked; the key is sent only then.
     """
 
-    def __init__(self, url: str, key: str | None) -> None:
+    def __init__(self, url: str, key: str | None, otherwise: str = "name its distribution") -> None:
         self.url = url.rstrip("/")
         self.locked = False
         self._key = key
+        self._otherwise = otherwise  # than to start it, where nobody answers
         proxies = [urllib.request.ProxyHandler({})] if _is_this_machine(self.url) else []
         self._opener = urllib.request.build_opener(*proxies)
 
@@ -60,27 +61,54 @@ class Server:
 
     def _get(self, path: str) -> Any:
         """The document at a path, or None where there is none."""
+        status, document = self._asked("GET", path, TIMEOUT)
+        return document if status == 200 else None
+
+    def told(self, method: str, path: str, timeout: float | None = TIMEOUT) -> Any:
+        """The document that answers; raises `ConfigError` with the server's reason against it."""
+        status, document = self._asked(method, path, timeout)
+        match document:
+            case {"error": {"message": str(message)}}:
+                raise ConfigError(f"{self.url}: {message}")
+            case dict() if status == 200:
+                return document
+        raise ConfigError(
+            f"{self.url}: what answers there is no polystack; give the URL that `stack run` prints"
+        )
+
+    def _asked(self, method: str, path: str, timeout: float | None) -> tuple[int, Any]:
+        """The status, and the document if it is one."""
         headers = {"Authorization": f"Bearer {self._key}"} if self.locked else {}
-        request = urllib.request.Request(self.url + path, headers=headers)
+        request = urllib.request.Request(self.url + path, headers=headers, method=method)
         try:
-            with self._opener.open(request, timeout=TIMEOUT) as answer:
-                return json.load(answer)
+            with self._opener.open(request, timeout=timeout) as answer:
+                return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
-            error.close()
-            return self._unlocked(path) if error.code == 401 else None
+            with error:
+                said = error.read()
+            if error.code != 401:
+                return error.code, _parsed(said)
+            self._unlock()
+            return self._asked(method, path, timeout)
         except (OSError, HTTPException, ValueError) as error:
             raise ConfigError(
                 f"{self.url}: no polystack answers there ({getattr(error, 'reason', error)}); "
-                "start it with `stack run`, or name its distribution"
+                f"start it with `stack run`, or {self._otherwise}"
             ) from None
 
-    def _unlocked(self, path: str) -> Any:
+    def _unlock(self) -> None:
         if self.locked:
             raise ConfigError(f"{self.url} does not take the key that is in {KEY}")
         if not self._key:
             raise ConfigError(f"{self.url} wants a key; set {KEY} to one of its server.api_keys")
         self.locked = True
-        return self._get(path)
+
+
+def _parsed(said: bytes) -> Any:
+    try:
+        return json.loads(said)
+    except ValueError:
+        return None
 
 
 def _is_this_machine(url: str) -> bool:

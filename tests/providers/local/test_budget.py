@@ -10,8 +10,9 @@ import pytest
 from residing import Slow, opened, used
 
 from polystack.core.canon.errors import ConfigError, Overloaded
+from polystack.core.canon.sizes import human
 from polystack.core.faces.library.thread import LoopThread
-from polystack.providers.local.budget import Budget, human
+from polystack.providers.local.budget import Budget
 from polystack.providers.local.residency import Residency, Rules
 
 HUNDRED = Rules(budget=100)
