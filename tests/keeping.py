@@ -38,7 +38,7 @@ class Keeper(Provider):
             Residence(
                 id,
                 "loaded" if loaded else "unloaded",
-                memory=3 << 30,
+                size=3 << 30,
                 pinned=id == "busy",
                 slots=4,
                 running=int(id == "busy"),

@@ -43,14 +43,14 @@ State: TypeAlias = Literal["unloaded", "loading", "loaded", "unloading"]
 class Residence:
     """How a model is kept that its provider can bring into memory and let go.
 
-    `model` is the provider's own id; `memory` is what it takes while it is in, in bytes. Tokens
+    `model` is the provider's own id; `size` is what it takes while it is in memory, in bytes. Tokens
     are counted since the provider started: of prompts, of those the ones that were in memory
     already, and of answers. `tokens_per_second` is how fast it wrote lately, for all together.
     """
 
     model: str
     state: State
-    memory: int | None = None
+    size: int | None = None
     pinned: bool = False
     slots: int | None = None
     running: int = 0

@@ -127,7 +127,7 @@ class Local(Provider):
             Residence(
                 self.config.name,
                 residency.state,
-                memory=residency.size,
+                size=residency.size,
                 pinned=residency.pinned,
                 slots=now["slots"],
                 running=now["running"],

@@ -15,7 +15,7 @@ COLUMNS = (
     "model",
     "provider",
     "state",
-    "memory",
+    "size",
     "running",
     "waiting",
     "cached",
@@ -70,7 +70,7 @@ def row(model: Document) -> dict[str, str]:
     slots, speed = model["slots"], model["tokens_per_second"]
     return shown | {
         "state": f"{state}, pinned" if model["pinned"] else state,
-        "memory": _size(model),
+        "size": _size(model),
         "running": str(model["running"]) + (f" of {slots}" if slots else ""),
         "waiting": str(model["waiting"]),
         "cached": _share(model["cached_tokens"], model["prompt_tokens"]),
@@ -80,9 +80,9 @@ def row(model: Document) -> dict[str, str]:
 
 def _size(model: Document) -> str:
     """In brackets what it would take."""
-    if model["memory"] is None:
+    if model["size"] is None:
         return ""
-    size = human(model["memory"])
+    size = human(model["size"])
     return size if model["state"] == "loaded" else f"({size})"
 
 
@@ -92,6 +92,6 @@ def _share(part: int, whole: int) -> str:
 
 def sentence(model: Document) -> str:
     """What became of a model that was loaded, or let go."""
-    if model["state"] == "loaded" and model["memory"]:
+    if model["state"] == "loaded" and model["size"]:
         return f"{model['name']} is loaded and takes {human(model['memory'])}"
     return f"{model['name']} is {model['state']}"

@@ -39,7 +39,7 @@ def test_a_table_shows_what_is_in_memory_and_how_it_does(run: Run, url: str) -> 
     code, out, err = run("models", "--url", url)
     assert (code, err) == (0, "")
     cells = [[cell.strip() for cell in line.split("  ") if cell] for line in out.splitlines()]
-    assert cells[0][:4] == ["MODEL", "PROVIDER", "STATE", "MEMORY"]
+    assert cells[0][:4] == ["MODEL", "PROVIDER", "STATE", "SIZE"]
     here, there = "here (keeper)", "there (scripted)"
     assert cells[1] == ["small, main", here, "unloaded", "(3.0 GiB)", "0 of 4", "0", "25%"]
     assert cells[2] == ["busy", here, "loaded, pinned", "3.0 GiB", "1 of 4", "0", "25%", "12"]
@@ -50,7 +50,7 @@ def test_json_has_all_that_the_server_says(run: Run, url: str) -> None:
     code, out, _ = run("models", "--url", url, "--json")
     assert code == 0
     models = {model["name"]: model for model in json.loads(out)}
-    assert models["here/busy"]["memory"] == 3 << 30
+    assert models["here/busy"]["size"] == 3 << 30
     assert "state" not in models["there/scripted"]
 
 

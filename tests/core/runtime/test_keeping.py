@@ -60,7 +60,7 @@ async def test_a_model_that_is_kept_here_says_how(stack: Stack) -> None:
         "type": "keeper",
         "context_window": 1000,
         "state": "loaded",
-        "memory": 3 << 30,
+        "size": 3 << 30,
         "pinned": True,
         "slots": 4,
         "running": 1,

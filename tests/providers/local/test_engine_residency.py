@@ -118,7 +118,7 @@ async def test_an_engine_says_how_it_is_kept_and_what_it_did(engine: Start) -> N
     async with engine() as provider:
         (before,) = provider.residences()
         assert (before.model, before.state, before.slots) == ("tiny", "unloaded", 8)
-        assert before.memory == provider._known.footprint
+        assert before.size == provider._known.footprint
         await provider.load_model("tiny")
         assert provider.residences()[0].state == "loaded"
         first = await answer(provider, ask(HELLO))
