@@ -43,7 +43,7 @@ State: TypeAlias = Literal["unloaded", "loading", "loaded", "unloading"]
 class Residence:
     """How a model is kept that its provider can bring into memory and let go.
 
-    `model` is the provider's own id; `size` is what it takes while it is in memory, in bytes. Tokens
+    `model` is the provider's own id; `size` is what it takes in memory, in bytes. Tokens
     are counted since the provider started: of prompts, of those the ones that were in memory
     already, and of answers. `tokens_per_second` is how fast it wrote lately, for all together.
     """
