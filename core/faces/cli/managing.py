@@ -93,5 +93,5 @@ def _share(part: int, whole: int) -> str:
 def sentence(model: Document) -> str:
     """What became of a model that was loaded, or let go."""
     if model["state"] == "loaded" and model["size"]:
-        return f"{model['name']} is loaded and takes {human(model['memory'])}"
+        return f"{model['name']} is loaded and takes {human(model['size'])}"
     return f"{model['name']} is {model['state']}"
