@@ -15,6 +15,7 @@ from typing import Any
 from ....core.canon import ir
 from ....core.canon.errors import InvalidRequest, StackError
 from ....core.contract.provider import Prepared
+from . import logs
 from .link import Link, Message
 from .serving import WINDOW
 from .told import Told
@@ -149,9 +150,12 @@ class Calling:
 
     def _receive(self, message: Message) -> None:
         kind, *rest = message
-        if kind == "told":
-            self._told.hear(*rest)
-            return
-        number, value = rest
-        if number in self._inboxes:
-            self._inboxes[number].put(kind, value)
+        match kind:
+            case "told":
+                self._told.hear(*rest)
+            case "log":
+                logs.repeat(*rest)
+            case _:
+                number, value = rest
+                if number in self._inboxes:
+                    self._inboxes[number].put(kind, value)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import faulthandler
-import logging
 import os
 import signal
 import socket
@@ -17,7 +16,6 @@ import sys
 
 from .serving import Serving
 
-MODULE = "polystack.providers.local.isolation.child"
 PR_SET_PDEATHSIG = 1
 
 
@@ -32,7 +30,6 @@ def main() -> None:
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     # Whatever the parent could still write this process can read, too.
     sys.setrecursionlimit(3 * sys.getrecursionlimit())
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     asyncio.run(_serve(socket.socket(fileno=int(sys.argv[1]))))
 
 

@@ -24,6 +24,7 @@ from typing import Any, cast
 
 from ....core.canon.errors import StackError
 from ....core.contract.provider import Prepared, Provider, Residence
+from . import logs
 from .link import Link, Message
 
 log = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ class Serving:
             self._credits.pop(number, None)
 
     async def _start(self, settings: Settings) -> None:
+        logs.tell(self.link, settings["level"])
         sys.path[:] = settings["path"]
         cls = attrgetter(settings["class"])(import_module(settings["module"]))
         config = cls.Config.model_validate(settings["config"])

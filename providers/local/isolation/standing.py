@@ -15,6 +15,7 @@ from ....core.canon import ir
 from ....core.canon.errors import ConfigError
 from ....core.contract.provider import Model, Prepared, Residence, TokenCount
 from ..residency import Residency
+from . import logs
 from .calling import Calling
 from .serving import CALLS
 from .supervising import Supervisor
@@ -116,6 +117,7 @@ def _settings(provider: Local) -> Mapping[str, Any]:
         "name": provider.name,
         "config": _revealed(config),
         "path": list(sys.path),
+        "level": logs.level(),
     }
 
 

@@ -38,7 +38,9 @@ async def test_events_losses_and_counts_are_those_of_the_provider_itself() -> No
             assert [model.id for model in await provider.models()] == ["playing"]
 
 
-async def test_what_the_provider_raises_is_raised_here() -> None:
+async def test_what_the_provider_raises_is_raised_here_and_its_faults_are_logged_here(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with playing() as provider:
         with pytest.raises(InvalidRequest, match=r"^no$") as caught:
             await provider.prepare(ask("refuse"))
@@ -48,6 +50,8 @@ async def test_what_the_provider_raises_is_raised_here() -> None:
         assert later.value.retry_after == 2.5
         with pytest.raises(StackError, match=r"the provider failed \(ValueError\); see the log"):
             await provider.prepare(ask("break"))
+        (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
+        assert "ValueError: a bug" in record.getMessage()
 
 
 async def test_vectors_come_through_and_so_does_what_the_model_cannot_do() -> None:
