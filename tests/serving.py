@@ -15,6 +15,13 @@ STACK = Path(sys.executable).with_name("stack")
 @contextmanager
 def serving(source: str | Path, *args: str, stack: Path = STACK) -> Iterator[str]:
     """The URL of a stack that serves this distribution until the block is left."""
+    with served(source, *args, stack=stack) as (url, _):
+        yield url
+
+
+@contextmanager
+def served(source: str | Path, *args: str, stack: Path = STACK) -> Iterator[tuple[str, int]]:
+    """The same, and the id of its process."""
     command = [str(stack), "run", str(source), "--port", "0", *args]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -22,7 +29,7 @@ def serving(source: str | Path, *args: str, stack: Path = STACK) -> Iterator[str
         try:
             for line in process.stdout:
                 if found := re.search(rb"http://[^\s/]+", line):
-                    yield found[0].decode()
+                    yield found[0].decode(), process.pid
                     break
             else:
                 raise AssertionError(process.stderr.read().decode())

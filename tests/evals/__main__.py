@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from . import calls, equality, patches, schemas
+from . import calls, equality, patches, schemas, soak
 from .tally import Tally, table
 
 ENGINES = ("llamacpp", "mlx")
@@ -17,6 +17,7 @@ EVALUATIONS: dict[str, tuple[Evaluate, int, int]] = {  # with their sizes, short
     "calls": (calls.evaluate, 24, 204),
     "schemas": (schemas.evaluate, 16, 1),  # one schema of so many
     "equality": (equality.evaluate, 10, 1),  # one prompt of so many
+    "soak": (soak.evaluate, 0, 300),  # seconds
     "patch": (patches.evaluate, 4, 100),
 }
 

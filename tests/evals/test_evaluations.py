@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evals import calls, equality, patches, schemas
+from evals import calls, equality, patches, schemas, soak
 from evals.tally import Tally, table
 
 pytestmark = pytest.mark.engine
@@ -34,6 +34,10 @@ async def test_every_patch_is_of_codexs_grammar(engine: str) -> None:
 
 async def test_an_answer_is_the_same_however_the_engine_came_to_it(engine: str) -> None:
     good(await equality.evaluate(engine, {"llamacpp": 5, "mlx": 20}[engine]))
+
+
+async def test_conversations_beside_each_other_hear_nothing_of_each_other() -> None:
+    good(await soak.evaluate("llamacpp", 0))
 
 
 def test_an_evaluation_says_what_is_wrong() -> None:
