@@ -82,6 +82,10 @@ class Batcher:
         gc.collect()
         mx.clear_cache()
 
+    @property
+    def generating(self) -> bool:
+        return bool(self._jobs)
+
     def admit(self, job: Job) -> int | None:
         if len(self._jobs) >= self._config.slots:
             return None

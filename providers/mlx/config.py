@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -21,6 +22,22 @@ class Config(LocalConfig):
     cached_prompts: int = Field(
         8, ge=0, le=1024, description="ended conversations whose memory is kept for their next turn"
     )
+
+    adapter: str | None = Field(
+        None,
+        min_length=1,
+        description="the folder of a LoRA adapter as mlx-lm makes them, or `hf:owner/repo`",
+    )
+    pooling: Literal["mean", "cls", "last"] = Field(
+        "mean", description="how the rows of a text become its embedding"
+    )
+    embedding_context: int = Field(
+        2048, ge=16, le=2**20, description="tokens that one text to be embedded may have"
+    )
+
+    @property
+    def adapted(self) -> Path | None:
+        return None if self.adapter is None else Path(self.adapter).expanduser()
 
     @property
     def path(self) -> Path:

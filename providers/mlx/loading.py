@@ -11,6 +11,7 @@ from typing import Any
 
 from ...core.canon.errors import ConfigError
 from ..local.config import BUILTIN, CONTEXT
+from .adapting import adapt
 from .config import Config
 from .outline import json_of
 from .vocabulary import Vocabulary
@@ -25,6 +26,13 @@ class Loaded:
 
 def load(config: Config) -> Loaded:
     """On the thread that will use it: what MLX makes belongs to the thread that made it."""
+    loaded = _loaded(config)
+    if config.adapted is not None:
+        adapt(loaded.model, config.adapted)
+    return loaded
+
+
+def _loaded(config: Config) -> Loaded:
     if config.builtin:
         from .gguf import load as load_gguf
 

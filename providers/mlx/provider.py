@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from ...core.contract.provider import ConfigModel
+from ..local.embedding import Reads
 from ..local.hub import fetch_folder, reference
 from ..local.known import Known
 from ..local.provider import Local
-from .batching import Batcher
+from .adapting import FILES as ADAPTER
+from .adapting import check
 from .config import Config as Settings
+from .engine import Engine
 from .outline import look
 
 FILES = ("*.json", "*.safetensors", "*.jinja")  # of a repository
@@ -33,7 +38,16 @@ class Mlx(Local):
     async def known(self) -> Known:
         if (wanted := reference(self.config.model)) is not None:
             self.config = self.config.at(await asyncio.to_thread(fetch_folder, wanted, FILES))
-        return await asyncio.to_thread(look, self.config)
+        if self.config.adapter is not None:
+            await asyncio.to_thread(self._find, self.config.adapter)
+        found = await asyncio.to_thread(look, self.config)
+        return replace(found, reads=Reads(min(self.config.embedding_context, found.context)))
 
-    def engine(self) -> Batcher:
-        return Batcher(self.config)
+    def _find(self, adapter: str) -> None:
+        if (wanted := reference(adapter)) is not None:
+            path = fetch_folder(wanted, ADAPTER)
+            self.config = self.config.model_copy(update={"adapter": str(path)})
+        check(Path(self.config.adapter or "").expanduser())
+
+    def engine(self) -> Engine:
+        return Engine(self.config)
