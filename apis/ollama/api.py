@@ -28,7 +28,7 @@ class Ollama(Api):
         Operation("embed", "embed", "POST", "/api/embed"),
         Operation("embeddings", "embed", "POST", "/api/embeddings"),
         Operation("models", "models", "GET", "/api/tags"),
-        Operation("running", "models", "GET", "/api/ps"),
+        Operation("running", "running", "GET", "/api/ps"),
         Operation("model", "model", "POST", "/api/show"),
         Operation("about", "about", "GET", "/api/version"),
     )

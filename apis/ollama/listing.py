@@ -19,7 +19,7 @@ from .vocabulary import written
 
 # Whose API this follows, since clients look here for what a server can do.
 OLLAMA_VERSION = "0.13.5"
-FOREVER = "9999-12-31T23:59:59Z"  # nothing is unloaded here for being idle
+FOREVER = "9999-12-31T23:59:59Z"  # when a model is let go is not told here
 
 
 def models(found: Sequence[Model]) -> Document:

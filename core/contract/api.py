@@ -19,13 +19,16 @@ from .provider import Model, TokenCount
 Document = dict[str, Any]
 Headers = Mapping[str, str]  # names in lower case
 
-Action = Literal["generate", "count_tokens", "embed", "rerank", "models", "model", "about"]
+Action = Literal[
+    "generate", "count_tokens", "embed", "rerank", "models", "running", "model", "about"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One thing that a client may ask for.
 
+    `models` lists what is served, and `running` those of it that need not be loaded first;
     `model` describes one, named by the path's `{id}` or else by the body; `about` describes the
     server itself.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from ..contract.api import Document
-from ..contract.provider import Residence
+from ..contract.provider import Model, Residence
 from .registry import Registry, Target
 
 
@@ -16,6 +16,15 @@ def listed(registry: Registry) -> Document:
     for target in registry.targets():
         by_model.setdefault(_qualified(target), []).append(target)
     return {"models": [_entry(*targets) for targets in by_model.values()]}
+
+
+def running(registry: Registry) -> list[Model]:
+    """The models that answer without being loaded first, under the names that clients know."""
+    return [model for model in registry.models() if _at_hand(registry.resolve(model.id))]
+
+
+def _at_hand(target: Target) -> bool:
+    return all(kept.state == "loaded" for kept in _kept(target))
 
 
 async def load(target: Target) -> Document:

@@ -190,6 +190,8 @@ class Stack:
         match operation.action:
             case "models":
                 return Reply(200, {}, api.models((await self._catalog.fresh()).models()))
+            case "running":
+                return Reply(200, {}, api.models(keeping.running(await self._catalog.fresh())))
             case "model":
                 name = call.item or api.named(self._document(call))
                 target = await self.target(name)

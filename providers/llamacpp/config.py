@@ -22,6 +22,7 @@ ARCHIVE = ByteSize(1 << 30)
 ENDS = 1 << 20  # bytes of a file's beginning and end by which it is known
 READ = 2048  # tokens of a text that a model for conversations reads, unless it is configured
 READ_ALONE = 8192  # the same of a model that does nothing else
+KV_BYTES = {"f32": 128, "f16": 64, "q8_0": 34, "q4_1": 20, "q4_0": 18, "iq4_nl": 18}  # of 32 values
 MEMORY = 1 << 30  # bytes of key-value cache up to which every slot has its own share
 
 
@@ -116,7 +117,7 @@ class Config(LocalConfig):
         return self.context or min(header.context_length or CONTEXT, CONTEXT)
 
     def footprint(self, header: Header) -> int:
-        """The files, and a 16-bit cache of this shape; what a step computes with comes on top."""
+        """The files, and a cache of this shape; what a step computes with comes on top."""
         files = [self.path.with_name(name) for name in shards(self.path.name)]
         files += [adapter.file for adapter in self.adapters]
         weights = sum(file.stat().st_size for file in files if file.is_file())
@@ -125,7 +126,8 @@ class Config(LocalConfig):
             cells = self.shape(header).cells
         else:
             cells = reading.limit if reading is not None and header.causal else 0
-        return weights + cells * (header.cache_bytes_per_token or 0)
+        cell = (header.cache_bytes_per_token or 0) * KV_BYTES[self.kv_type] // KV_BYTES["f16"]
+        return weights + cells * cell
 
     def shape(self, header: Header) -> Shape:
         context = self.window(header)

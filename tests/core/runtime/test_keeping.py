@@ -90,6 +90,26 @@ async def test_a_model_that_is_kept_elsewhere_has_nothing_to_load(stack: Stack) 
             await act("scripted")
 
 
+async def test_a_client_is_told_what_need_not_be_loaded_first() -> None:
+    async def told(stack: Stack, operation: str) -> set[str]:
+        document = (await stack.handle("ollama", operation, {})).document
+        assert document is not None
+        return {model["name"] for model in document["models"]}
+
+    async with loaded(apis=["ollama"], aliases={"gpt-x": "main"}) as stack:
+        assert await told(stack, "models") == {
+            "small",
+            "busy",
+            "large",
+            "scripted",
+            "main",
+            "gpt-x",
+        }
+        assert await told(stack, "running") == {"busy", "scripted"}
+        await stack.load_model("main")
+        assert await told(stack, "running") == {"busy", "scripted", "small", "main", "gpt-x"}
+
+
 def test_a_program_without_a_loop_does_the_same() -> None:
     with loaded() as stack:
         assert stack.load_model("small")["state"] == "loaded"

@@ -67,6 +67,27 @@ def test_a_model_is_named_after_its_file_unless_it_is_given_a_name(
     assert config(**fields).name == name
 
 
+def test_what_a_model_takes_is_its_file_and_its_cache() -> None:
+    made = header(context=4096, layers=4)  # 8 KiB a token
+    file = config().path.stat().st_size
+
+    def cache(**fields: Any) -> int:
+        return config(slots=2, **fields).footprint(made) - file
+
+    assert cache() == 2 * 4096 * 8192
+    assert cache(context=1024) == 2 * 1024 * 8192
+    assert cache(kv_type="q8_0") == cache() * 34 // 64
+    assert cache(kv_type="f32") == 2 * cache()
+
+
+def test_all_files_of_a_model_in_several_count(tmp_path: Path) -> None:
+    for number in (1, 2):
+        with (tmp_path / f"x-0000{number}-of-00002.gguf").open("wb") as file:
+            file.truncate(1000 * number)
+    split = config(model=str(tmp_path / "x-00001-of-00002.gguf"), context=16, slots=1)
+    assert split.footprint(Header(3, 1, {"general.architecture": "x"})) == 3000
+
+
 def test_a_quantised_cache_needs_flash_attention() -> None:
     assert config(flash_attention=False).flash_attention is False
     with pytest.raises(ValueError, match="kv_type q8_0 needs flash attention"):
