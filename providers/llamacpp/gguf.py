@@ -15,12 +15,15 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from ..local.families import family
+
 KEPT_ARRAY = 1024  # elements
 STRING_LIMIT = 16 << 20
 ALIGNMENT = 32
 
 _SCALARS = dict(enumerate(["B", "b", "H", "h", "I", "i", "f", "?", None, None, "Q", "q", "d"]))
 _STRING, _ARRAY = 8, 9
+_TEMPLATE = "tokenizer.chat_template"
 
 # Type of a tensor -> elements in a block, bytes of a block; unknown types are left to the engine.
 _BLOCKS: dict[int, tuple[int, int]] = {
@@ -80,6 +83,7 @@ class Header:
     metadata: dict[str, Any]
     entries: Mapping[str, Tensor] = field(default_factory=dict)
     types: Mapping[str, int] = field(default_factory=dict)  # of the metadata's values
+    family: str | None = None  # whose marks it knows; only looked for where there is no template
 
     @property
     def architecture(self) -> str:
@@ -109,7 +113,7 @@ class Header:
 
     @property
     def chat_template(self) -> str | None:
-        template = self.metadata.get("tokenizer.chat_template")
+        template = self.metadata.get(_TEMPLATE)
         return template if isinstance(template, str) else None
 
     @property
@@ -147,6 +151,11 @@ class _Reader:
         self._data = data
         self.size = len(data)
         self.at = 0
+
+    def knows(self, word: str) -> bool:
+        """Whether a string in what was read begins and ends like this."""
+        data = word.encode()
+        return self._data.find(struct.pack("<Q", len(data)) + data, 0, self.at) >= 0
 
     def skip(self, size: int) -> None:
         if size < 0 or self.at + size > self.size:
@@ -224,7 +233,8 @@ def _header(reader: _Reader) -> Header:
         raise BadGGUF(f"it is cut off: {missing} bytes are missing")
     if not metadata.get("general.architecture"):
         raise BadGGUF("its header names no architecture")
-    return Header(version, tensors, metadata, entries, types)
+    marks = None if _TEMPLATE in metadata else family(reader.knows)
+    return Header(version, tensors, metadata, entries, types, marks)
 
 
 def _tensor(reader: _Reader) -> tuple[str, Tensor, int]:

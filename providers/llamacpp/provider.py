@@ -48,7 +48,8 @@ class LlamaCpp(Local):
             reads = Reads(reading.limit, reading.pooling == "rank")
         context = config.window(header) if talks or reads is None else reads.limit
         footprint = config.footprint(header)
-        return Known(context, header.chat_template, footprint, talks, reads)
+        template = header.chat_template
+        return Known(context, template, footprint, talks, reads, header.family)
 
     def _check_adapters(self, header: Header) -> None:
         """What is on the hub is fetched first."""

@@ -71,7 +71,10 @@ class LocalConfig(BaseModel):
         ge=0,
         description="of a process that crashes, in ten minutes; one more, and it stays down",
     )
-    chat_template: str | None = Field(None, description="instead of the model's own (Jinja text)")
+    chat_template: str | None = Field(
+        None,
+        description="instead of the model's own: Jinja text, or a family (`chatml`, `llama3`, …)",
+    )
     tool_format: str = Field(
         AUTO, description="how the model writes calls; by default what its template tells"
     )

@@ -12,7 +12,8 @@ class Known:
     """`context` is of one conversation, in tokens; the engine may round it up.
 
     `footprint` is the memory that it takes, in bytes: weights, and what remembers conversations.
-    A model that does not talk has no template, and only `reads`.
+    A model that does not talk has no template, and only `reads`. One that does may lack a template
+    all the same: then `family` says whose marks it knows.
     """
 
     context: int
@@ -20,3 +21,4 @@ class Known:
     footprint: int
     talks: bool = True
     reads: Reads | None = None
+    family: str | None = None

@@ -6,6 +6,7 @@ What is left to a provider of its own kind: to make the engine, and to know the 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from .config import LocalConfig
 from .constraints.enforcing import Enforced
 from .constraints.planning import Thoughts
 from .embedding import embeddings, tokenized
+from .families import FAMILIES
 from .formats.detection import Formats, formats
 from .generation import generation
 from .guarding import cut
@@ -40,6 +42,7 @@ from .tools import Names
 if TYPE_CHECKING:
     from .template import ChatTemplate
 
+log = logging.getLogger(__name__)
 NEVER = float("-inf")  # the bias of a token that must not come
 
 
@@ -89,6 +92,7 @@ class Local(Provider):
         if self._known.talks:
             self._formats = await asyncio.to_thread(self._detected)
             self._outline = await asyncio.to_thread(self._parsed)
+            self._warn()
         self._residency.open(self._known.footprint)
         if self.config.load == "start":
             try:
@@ -177,12 +181,27 @@ class Local(Provider):
         return begins in resident.engine.vocabulary.marks
 
     def _source(self) -> str:
-        source = self.config.chat_template or self._known.template
-        if source is None:
-            raise ConfigError(
-                f"{self.config.model}: the model has no chat template; give one as `chat_template`"
+        """The template that is configured, as text or by its family's name, or the model's own."""
+        given, known = self.config.chat_template, self._known
+        if given is not None:
+            return FAMILIES[given].template if given in FAMILIES else given
+        if known.template is not None:
+            return known.template
+        if known.family is not None:
+            return FAMILIES[known.family].template
+        raise ConfigError(
+            f"{self.config.model}: the model has no chat template; give one as `chat_template`, or "
+            f"the name of its family: {', '.join(FAMILIES)}"
+        )
+
+    def _warn(self) -> None:
+        if self._known.template is None and self.config.chat_template is None:
+            log.warning(
+                "%s: the model has no chat template; it knows the marks of %s, whose template is "
+                "used (`chat_template` names another)",
+                self.config.model,
+                self._known.family,
             )
-        return source
 
     def _detected(self) -> Formats:
         return formats(self._source(), self.config.tool_format, self.config.reasoning_format)

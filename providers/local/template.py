@@ -1,19 +1,20 @@
 """The chat template of a model, rendered in a sandbox with limits.
 
 The template is the model's own Jinja text, with the few extras that such templates count on. It
-comes with a file from anywhere, so it can reach nothing, and it ends: loops watch a deadline, and
-the output has a limit. What it does with system text, tools and thinking is found out once, by
-rendering small conversations, since templates have no other way of saying so.
+comes with a file from anywhere, so it can reach nothing, and it ends: loops and macros watch a
+deadline, and texts have a limit. What it does with system text, tools and thinking is found out
+once, by rendering small conversations, since templates have no other way of saying so.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any
 
 from jinja2 import TemplateError, nodes
@@ -55,9 +56,10 @@ class ChatTemplate:
             autoescape=False,
         )
         tree = environment.parse(source)
-        for loop in tree.find_all(nodes.For):
+        repeated: Iterable[Any] = tree.find_all((nodes.For, nodes.Macro, nodes.CallBlock))
+        for node in repeated:
             tick = nodes.Call(nodes.Name("__tick__", "load"), [], [], None, None)
-            loop.body.insert(0, nodes.ExprStmt(tick).set_lineno(loop.lineno))
+            node.body.insert(0, nodes.ExprStmt(tick).set_lineno(node.lineno))
         self._template = environment.from_string(tree)
 
     def render(
@@ -203,9 +205,15 @@ class _Environment(ImmutableSandboxedEnvironment):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.filters["tojson"] = tojson
+        for name in ("center", "indent", "wordwrap"):
+            self.filters[name] = _narrow(self.filters[name])
         self.globals["raise_exception"] = _raise
         # One moment for the life of the process: the prefix of a conversation must not change.
         self.globals["strftime_now"] = datetime.now(UTC).strftime
+
+    def call(self, context: Any, target: Any, /, *args: Any, **kwargs: Any) -> Any:
+        _check_widths(target, [*args, *kwargs.values()])
+        return super().call(context, target, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         operands = (left, right)
@@ -216,6 +224,35 @@ class _Environment(ImmutableSandboxedEnvironment):
         if operator == "**" and number > 1000:
             raise SecurityError("a power is too large")
         return super().call_binop(context, operator, left, right)
+
+
+_WIDTH = re.compile(r"\d{5,}")
+
+
+def _check_widths(target: object, given: Sequence[object]) -> None:
+    """Methods of strings fill up to any width that they are told, in numbers or in a format."""
+    target = getattr(target, "__wrapped__", target)  # the sandbox has wrapped `format` itself
+    owner = getattr(target, "__self__", None)
+    if not isinstance(owner, str):
+        return
+    formats = getattr(target, "__name__", "").startswith("format")
+    for value in (owner, *given):
+        wide = isinstance(value, int) and abs(value) > CHARACTERS
+        if wide or (formats and _WIDTH.search(str(value))):
+            raise SecurityError("a text is too wide")
+
+
+def _narrow(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that takes no width without bounds."""
+
+    @wraps(function)
+    def limited(*args: Any, **kwargs: Any) -> Any:
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, int) and abs(value) > CHARACTERS:
+                raise SecurityError("a text is too wide")
+        return function(*args, **kwargs)
+
+    return limited
 
 
 def _raise(message: object) -> None:

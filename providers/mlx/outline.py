@@ -9,6 +9,7 @@ from typing import Any
 
 from ...core.canon.errors import ConfigError
 from ..local.config import BUILTIN, CONTEXT
+from ..local.families import family
 from ..local.known import Known
 from .config import Config
 
@@ -31,7 +32,13 @@ def look(config: Config) -> Known:
     context = config.context or min(described.get("max_position_embeddings") or CONTEXT, CONTEXT)
     weights = sum(file.stat().st_size for file in config.path.glob("*.safetensors"))
     size = _cache_bytes_per_token(described.get("text_config") or described)
-    return Known(context, _template(config.path), weights + context * size)
+    template = _template(config.path)
+    return Known(
+        context,
+        template,
+        weights + context * size,
+        family=None if template else _family(config.path / "tokenizer.json"),
+    )
 
 
 def _builtin(config: Config) -> Known:
@@ -75,6 +82,11 @@ def _template(path: Path) -> str | None:
     if isinstance(source, list):  # several by name, of which `default` is for conversations
         source = next((each["template"] for each in source if each["name"] == "default"), None)
     return source if isinstance(source, str) else None
+
+
+def _family(tokenizer: Path) -> str | None:
+    text = tokenizer.read_text("utf-8")
+    return family(lambda word: json.dumps(word, ensure_ascii=False) in text)
 
 
 def json_of(path: Path) -> dict[str, Any]:

@@ -66,6 +66,35 @@ def test_a_loop_without_end_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) 
         render(source)
 
 
+def test_a_macro_that_calls_itself_twice_meets_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SECONDS", 0.05)
+    source = "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}"
+    with pytest.raises(InvalidRequest, match="took longer"):
+        render(source + "{{ f(60) }}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ 'x' | center(1000000000) }}",
+        "{{ 'x' | indent(1000000000) }}",
+        "{{ 'x'.ljust(1000000000) }}",
+        "{{ 'x'.zfill(width=1000000000) }}",
+        "{{ '{:>1000000000}'.format(1) }}",
+        "{{ '{:>{w}}'.format(1, w=1000000000) }}",
+    ],
+)
+def test_a_text_that_would_fill_the_memory_is_refused(source: str) -> None:
+    with pytest.raises(InvalidRequest, match="too wide"):
+        render(source)
+
+
+def test_texts_are_still_formatted() -> None:
+    assert render("{{ 'x'.ljust(3) }}{{ 'y' | center(3) }}{{ '{:>3}'.format(1) }}") == "x   y   1"
+
+
 def test_what_a_template_takes_is_found_by_rendering() -> None:
     chat = ChatTemplate(CHATML)
     assert chat.takes_system_first
