@@ -61,6 +61,15 @@ def _log(level: int, text: bytes, _: Any) -> None:
         _errors.append(text.decode("utf-8", "replace").strip())
 
 
+def log_callback() -> Any:
+    """For libraries beside this one; only what goes wrong is remembered."""
+    return _callback
+
+
+def forget_words() -> None:
+    _errors.clear()
+
+
 def last_words() -> str:
     return _errors[-1][:300] if _errors else "the engine gave no reason"
 
