@@ -19,10 +19,12 @@ from typing import Any
 
 from ...core.canon.errors import StackError
 from ..local.constraints.constraint import Unmet
+from ..local.images import Placed
 from ..local.job import Broken, Ended, Job, Output, Token
 from ..local.lookup import Lookup
 from .archive import Archive
 from .native import Chain, Context, Model, Span, Vocabulary, library, logprobs
+from .native_images import Eyes
 from .slots import Slot, Slots
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class Batcher:
         self._model: Model | None = None
         self._context: Context | None = None
         self._preempted: list[Job] = []
+        self.eyes: Eyes | None = None  # of a model that reads images
 
     def load(self) -> None:
         lib = library()
@@ -114,7 +117,9 @@ class Batcher:
 
     def _running(self, job: Job) -> Running:
         chain = Chain(self._native.lib, job.sampler, self.vocabulary.size)
-        drafts = self._shape.draft and self._memory.cuts and job.constraint is None
+        drafts = (
+            self._shape.draft and self._memory.cuts and job.constraint is None and not job.images
+        )
         return Running(chain, Lookup(self._shape.draft) if drafts else None)
 
     def drop(self, job: Job) -> None:
@@ -132,7 +137,11 @@ class Batcher:
 
     def step(self) -> list[tuple[Job, Output]]:
         self._slots.now += 1
+        if self.eyes is not None and (failed := self._look(self.eyes)):
+            return failed
         slots, spans = self._plan()
+        if not spans:  # there are only images to be read
+            return [*self._slots.told()]
         code, rows = self._memory.decode(spans)
         if code == FULL:
             return self._make_room()
@@ -167,6 +176,8 @@ class Batcher:
         room, prefill = self._shape.batch, self._shape.prefill_chunk
         for missing, slot, job in running:
             size = missing if missing <= room else room
+            if job.images:
+                size = min(size, job.up_to_image(len(slot.tokens)))
             if missing > FEW:
                 size = min(size, prefill)
                 prefill -= size
@@ -203,6 +214,31 @@ class Batcher:
                     room -= 1
         if len(slots) > len(used):
             _in_order(slots, spans)
+
+    def _look(self, eyes: Eyes) -> list[tuple[Job, Output]]:
+        """Read the next image that a job has come to: one in a step, since the others wait."""
+        for slot, job in sorted(self._slots.running, key=lambda pair: pair[1].serial):
+            if not job.images or not self._slots.follow(slot):
+                continue
+            placed = job.image_at(len(slot.tokens))
+            if placed is not None:
+                return self._read_image(eyes, slot, job, placed)
+        return []
+
+    def _read_image(
+        self, eyes: Eyes, slot: Slot, job: Job, placed: Placed
+    ) -> list[tuple[Job, Output]]:
+        start, end = placed.start, placed.end
+        if len(slot.tokens) > start:  # half of an image is none
+            self._slots.cut(slot, start)
+            return []
+        code = eyes.read(self._memory.handle, placed.picture, slot.id, start)
+        if code == 0:
+            slot.tokens += job.tokens[start:end]
+            slot.used = self._slots.now
+            return []
+        self._slots.cut(slot, start)  # as much of it as came in
+        return self._make_room() if code == FULL else self._fail([job], code)
 
     def _draft(self, job: Job, room: int) -> list[int]:
         lookup: Lookup = job.state.lookup

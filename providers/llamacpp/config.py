@@ -16,6 +16,7 @@ from .adapters import Adapter
 from .batching import Shape
 from .embedding import ReadingShape
 from .gguf import Header
+from .native_images import Sight
 
 SMALL = 32 << 20  # bytes of a file up to which one thread computes a step; see `workers`
 ARCHIVE = ByteSize(1 << 30)
@@ -30,6 +31,12 @@ class Config(LocalConfig):
     model: str = Field(
         description="`builtin:tiny`, the path of a GGUF file, or `hf:owner/repo:file` on the hub",
         min_length=1,
+    )
+    projector: str | None = Field(
+        None,
+        min_length=1,
+        description="the model's reader of images (often `mmproj-….gguf`): a path, or "
+        "`hf:owner/repo:file`",
     )
     batch: int = Field(512, ge=64, le=8192, description="tokens decoded in one step, at most")
     prefill_chunk: int = Field(256, ge=1, le=8192, description="of those, tokens of prompts")
@@ -94,6 +101,20 @@ class Config(LocalConfig):
         return BUILTIN.get(self.model) or Path(self.model).expanduser()
 
     @property
+    def projector_path(self) -> Path | None:
+        """Where the projector is; one of the hub has been fetched by then."""
+        return None if self.projector is None else Path(self.projector).expanduser()
+
+    def sight(self, header: Header) -> Sight | None:
+        """Raises `ConfigError` for a projector that the engine would choke on."""
+        path = self.projector_path
+        if path is None:
+            return None
+        if header.architecture != "clip" or not header.metadata.get("clip.has_vision_encoder"):
+            raise ConfigError(f"projector: {path}: it is no reader of images; give an mmproj file")
+        return Sight(path, self.workers, self.batch, self.gpu_layers != 0)
+
+    @property
     def name(self) -> str:
         if self.id is not None:
             return self.id
@@ -120,6 +141,7 @@ class Config(LocalConfig):
         """The files, and a cache of this shape; what a step computes with comes on top."""
         files = [self.path.with_name(name) for name in shards(self.path.name)]
         files += [adapter.file for adapter in self.adapters]
+        files += filter(None, [self.projector_path])
         weights = sum(file.stat().st_size for file in files if file.is_file())
         reading = self.reading(header)
         if not self.only_reads(header):
@@ -155,12 +177,14 @@ class Config(LocalConfig):
 
     @property
     def fingerprint(self) -> str:
-        """Tells whether a kept state is of this model; its file is not read in full."""
+        """Tells whether a kept state is of this model; its files are not read in full."""
         scales = [adapter.scale for adapter in self.adapters]
         found = sha256(f"{self.kv_type} {self.flash_attention} {scales}".encode())
-        for path in (self.path, *(adapter.file for adapter in self.adapters)):
+        others = [adapter.file for adapter in self.adapters]
+        others += filter(None, [self.projector_path])
+        for path in (self.path, *others):
             size = path.stat().st_size
-            found.update(str(size).encode())
+            found.update(f" {size} ".encode())
             with path.open("rb") as file:
                 found.update(file.read(ENDS))
                 file.seek(max(0, size - ENDS))

@@ -11,6 +11,7 @@ from .batching import Batcher, Shape
 from .embedding import Embedder, ReadingShape
 from .native import Model, Vocabulary, library
 from .native_embedding import PairVocabulary
+from .native_images import Eyes, Sight
 
 
 class Engine:
@@ -28,7 +29,10 @@ class Engine:
         shape: Shape | None,
         reading: ReadingShape | None,
         rank_form: str | None = None,
+        sight: Sight | None = None,
     ) -> None:
+        self._sight = sight
+        self.eyes: Eyes | None = None
         self._rank_form = rank_form
         self._load = load
         self._reading = reading
@@ -41,6 +45,9 @@ class Engine:
         if self.batcher is not None:
             self.batcher.load()
             self.vocabulary, self.context = self.batcher.vocabulary, self.batcher.context
+            if self._sight is not None:
+                assert self._model is not None
+                self.eyes = self.batcher.eyes = Eyes(self._model, self._sight)
             return
         assert self._embedder is not None
         assert self._reading is not None
@@ -58,6 +65,8 @@ class Engine:
         self._generating.clear()
         if self._embedder is not None:
             self._embedder.close()
+        if self.eyes is not None:
+            self.eyes.close()
         if self.batcher is not None:
             self.batcher.close()
         elif self._model is not None:

@@ -59,22 +59,31 @@ class Chunks:
         weakref.finalize(self, lib.mtmd_input_chunks_free, self.handle)
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A projector's file, and with what it is run; `batch` is the context's own."""
+
+    path: Path
+    threads: int
+    batch: int
+    gpu: bool
+
+
 class Eyes:
     """The projector of one file, for one model."""
 
-    def __init__(
-        self, lib: Any, model: native.Model, path: Path, *, threads: int, batch: int, gpu: bool
-    ) -> None:
-        self._lib = lib
-        self._batch = batch
+    def __init__(self, model: native.Model, sight: Sight) -> None:
+        self._lib = lib = library()
+        self._batch, path = sight.batch, sight.path
         params = lib.mtmd_context_params_default()
-        params.n_threads, params.use_gpu, params.print_timings = threads, gpu, False
+        params.n_threads, params.use_gpu = sight.threads, sight.gpu
+        params.print_timings = False
         native.forget_words()
         self.handle = lib.mtmd_init_from_file(os.fsencode(path), model.handle, params)
         if not self.handle:
             raise ConfigError(
                 f"projector: {path}: the engine cannot use it with this model: "
-                f"{native.last_words()}"
+                f"{' '.join(native.last_words().split())}"
             )
         if not lib.mtmd_support_vision(self.handle):
             self.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from ...core.canon import ir
@@ -14,6 +15,7 @@ from ..local.hub import fetch_file, reference
 from ..local.known import Known
 from ..local.provider import Local
 from ..local.reading import read
+from . import native_images
 from .adapters import check, load
 from .config import Config as Settings
 from .engine import Engine
@@ -40,6 +42,7 @@ class LlamaCpp(Local):
             self.config = self.config.at(await asyncio.to_thread(fetch_file, wanted))
         header = self._header = await asyncio.to_thread(header_of, self.config)
         await asyncio.to_thread(self._check_adapters, header)
+        self._sight = await self._sighted()
         config = self.config
         talks, self._reading = not config.only_reads(header), config.reading(header)
         self._shape = config.shape(header) if talks else None
@@ -48,8 +51,22 @@ class LlamaCpp(Local):
             reads = Reads(reading.limit, reading.pooling == "rank")
         context = config.window(header) if talks or reads is None else reads.limit
         footprint = config.footprint(header)
+        sees = talks and self._sight is not None
         template = header.chat_template
-        return Known(context, template, footprint, talks, reads, header.family)
+        return Known(context, template, footprint, talks, reads, header.family, sees)
+
+    async def _sighted(self) -> native_images.Sight | None:
+        """What reads images for the model, if it is configured and the build has it."""
+        projector = self.config.projector
+        if projector is None:
+            return None
+        await asyncio.to_thread(native_images.library)
+        if (wanted := reference(projector)) is not None:
+            fetched = await asyncio.to_thread(fetch_file, wanted)
+            self.config = self.config.model_copy(update={"projector": str(fetched)})
+        path = self.config.projector_path
+        assert path is not None
+        return self.config.sight(await asyncio.to_thread(read_file, path, "projector"))
 
     def _check_adapters(self, header: Header) -> None:
         """What is on the hub is fetched first."""
@@ -68,6 +85,7 @@ class LlamaCpp(Local):
             self._shape,
             self._reading,
             self._header.rank_form,
+            self._sight,
         )
 
     async def rerank(self, request: ir.RerankRequest) -> ir.Ranking:
@@ -83,14 +101,19 @@ class LlamaCpp(Local):
 
 def header_of(config: Settings) -> Header:
     """The header of the model's file; raises `ConfigError` with the remedy."""
-    path = config.path
+    return read_file(config.path)
+
+
+def read_file(path: Path, field: str = "model") -> Header:
+    own = ", or to builtin:tiny" if field == "model" else ""
+    lead = "" if field == "model" else f"{field}: "
     try:
         return read_header(path)
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: there is no such file; set `model` to a GGUF file, or to builtin:tiny"
+            f"{lead}{path}: there is no such file; set `{field}` to a GGUF file{own}"
         ) from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{lead}{path}: cannot be read: {error.strerror}") from None
     except BadGGUF as error:
-        raise ConfigError(f"{path}: {error}; download or convert the model again") from None
+        raise ConfigError(f"{lead}{path}: {error}; download or convert the {field} again") from None

@@ -7,12 +7,14 @@ gets more at a time and never holds the engine up; one that stops reading is cut
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from ...core.canon.errors import StackError
 from ...core.canon.ir import TokenLogprob
 from .constraints.constraint import Constraint
+from .images import Placed
 from .sampling import Sampler
 
 BACKLOG = 32_768  # tokens that a reader may leave unread
@@ -53,6 +55,7 @@ class Job:
     """`tokens` is the prompt and then what was sampled; `state` belongs to the engine.
 
     An engine that has grammars asks `constraint` what may come, and tells it what came.
+    `images` stand in the prompt, in their order.
     """
 
     slotless: ClassVar[bool] = False
@@ -64,8 +67,10 @@ class Job:
         max_tokens: int,
         sampler: Sampler,
         constraint: Constraint | None = None,
+        images: Sequence[Placed] = (),
     ) -> None:
         self.tokens = list(prompt)
+        self.images = images
         self.prompt_size = len(prompt)
         self.limit = len(prompt) + max_tokens
         self.sampler = sampler
@@ -79,6 +84,15 @@ class Job:
         self._read = 0
         self._outputs: list[Output] = []
         self._arrived = asyncio.Event()
+
+    def image_at(self, position: int) -> Placed | None:
+        """The image that covers a position of the prompt."""
+        return next((each for each in self.images if each.start <= position < each.end), None)
+
+    def up_to_image(self, position: int) -> int:
+        """How many tokens come before the next image, or the end; none inside of one."""
+        ahead = (max(0, each.start - position) for each in self.images if position < each.end)
+        return next(ahead, len(self.tokens) - position)
 
     @property
     def sampled(self) -> int:

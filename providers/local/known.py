@@ -13,7 +13,7 @@ class Known:
 
     `footprint` is the memory that it takes, in bytes: weights, and what remembers conversations.
     A model that does not talk has no template, and only `reads`. One that does may lack a template
-    all the same: then `family` says whose marks it knows.
+    all the same: then `family` says whose marks it knows. One that `sees` reads images.
     """
 
     context: int
@@ -22,3 +22,4 @@ class Known:
     talks: bool = True
     reads: Reads | None = None
     family: str | None = None
+    sees: bool = False

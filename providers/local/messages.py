@@ -16,6 +16,7 @@ from ...core.canon import ir
 from ...core.canon.errors import NotSupported
 from ...core.contract.losses import Ledger, Loss
 from . import accounting
+from .images import Images
 from .parser import CALL, CALL_END, Offered
 from .thinking import template_kwargs
 from .tools import Names
@@ -42,10 +43,13 @@ class Plan:
     continued: str = ""
     forced: str = ""
     losses: Sequence[Loss] = ()
+    images: Images | None = None
 
 
-def plan(request: ir.Request, template: ChatTemplate, *, enforced: bool = False) -> Plan:
-    """Raises `NotSupported` for what a text model cannot be shown.
+def plan(
+    request: ir.Request, template: ChatTemplate, *, enforced: bool = False, sees: bool = False
+) -> Plan:
+    """Raises `NotSupported` for what the model cannot be shown; `sees` says that it reads images.
 
     `enforced` says that the engine keeps to grammars: then no beginning of an answer is needed
     to have a tool called.
@@ -68,7 +72,8 @@ def plan(request: ir.Request, template: ChatTemplate, *, enforced: bool = False)
     continued = ""
     if groups and groups[-1].role == "assistant" and _only_text(groups[-1].parts):
         continued = ir.text_of(tuple(groups.pop().parts)).rstrip()
-    mapper = _Mapper(template, names, ledger)
+    images = Images() if sees else None
+    mapper = _Mapper(template, names, ledger, images)
     messages = mapper.messages(groups, extra_system)
     return Plan(
         messages,
@@ -78,6 +83,7 @@ def plan(request: ir.Request, template: ChatTemplate, *, enforced: bool = False)
         continued,
         "" if enforced else _forced(request, names, tools, template),
         list(ledger),
+        images,
     )
 
 
@@ -142,8 +148,11 @@ def _only_text(parts: Sequence[ir.Part]) -> bool:
 
 
 class _Mapper:
-    def __init__(self, template: ChatTemplate, names: Names, ledger: Ledger) -> None:
+    def __init__(
+        self, template: ChatTemplate, names: Names, ledger: Ledger, images: Images | None
+    ) -> None:
         self._template = template
+        self._images = images
         self._names = names
         self._ledger = ledger
         self._messages: list[Message] = []
@@ -205,9 +214,12 @@ class _Mapper:
                         yield text
                 case ir.Media(kind="document", text=str(text)):
                     yield f"{part.name}:\n{text}" if part.name else text
+                case ir.Media(kind="image") if self._images is not None:
+                    yield self._images.mark(part)
                 case ir.Media():
                     at = part.at or part.kind
-                    raise NotSupported(f"{at}: this model reads text only", param=at)
+                    known = "text and images" if self._images is not None else "text"
+                    raise NotSupported(f"{at}: this model reads {known} only", param=at)
                 case ir.Opaque():
                     self._drop(part, part.type)
                 case _:
@@ -247,6 +259,8 @@ class _Mapper:
                     yield part.text
                 case ir.Media(kind="document", text=str(text)):
                     yield text
+                case ir.Media(kind="image") if self._images is not None:
+                    yield self._images.mark(part)
                 case ir.Media():
                     why = "this model reads text only; a placeholder stands in its place"
                     self._ledger.dropped(part.at or part.kind, why)

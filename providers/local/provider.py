@@ -27,12 +27,14 @@ from .families import FAMILIES
 from .formats.detection import Formats, formats
 from .generation import generation
 from .guarding import cut
+from .images import Placed
 from .isolation.standing import stand_in
 from .job import Job
 from .known import Known
 from .messages import Plan, plan
 from .meter import Meter
 from .parser import Parser
+from .prompting import tokenized_prompt
 from .reading import read
 from .residency import Residency
 from .resident import Resident, TextEngine
@@ -54,6 +56,7 @@ class _Encoded:
     plan: Plan
     tokens: list[int]
     thinking: bool
+    images: Sequence[Placed] = ()
     enforced: Enforced | None = None
 
 
@@ -160,6 +163,7 @@ class Local(Provider):
                 self.config.name,
                 context_window=context,
                 max_output=longest if self._known.talks else None,
+                modalities=frozenset({"text", "image"} if self._known.sees else {"text"}),
                 features=frozenset(self._features(resident)),
             )
         ]
@@ -172,6 +176,7 @@ class Local(Provider):
             found |= self.features
             found |= {"tools"} if self._formats.tools.name != "generic" else set()
             found |= {"reasoning"} if self._thinks(resident) else set()
+            found |= {"vision"} if self._known.sees else set()
         return found
 
     def _thinks(self, resident: Resident | None) -> bool:
@@ -262,7 +267,12 @@ class Local(Provider):
 
     def _encode(self, at: Resident, request: ir.Request) -> _Encoded:
         try:
-            mapped = plan(request, at.template, enforced=at.enforcer is not None)
+            mapped = plan(
+                request,
+                at.template,
+                enforced=at.enforcer is not None,
+                sees=at.eyes is not None,
+            )
             messages, tools, seam = at.guard.seamed(mapped.messages, mapped.tools)
             prompt = at.template.render(messages, tools, mapped.kwargs)
         except RecursionError:
@@ -272,13 +282,10 @@ class Local(Provider):
         if begun and thinking:
             text, thinking = f"{text}\n{self._formats.reasoning.closes}\n\n", False
         text += begun
-        vocabulary = at.engine.vocabulary
-        beginning = vocabulary.special_texts["bos_token"]
-        first, *rest = cut(text, seam)
-        tokens = vocabulary.tokenize(first, not (beginning and text.startswith(beginning)))
-        for piece in rest:
-            tokens += vocabulary.tokenize(piece, False)
-        return _Encoded(at, mapped, tokens, thinking)
+        tokens, images = tokenized_prompt(
+            cut(text, seam), at.engine.vocabulary, mapped.images, at.eyes
+        )
+        return _Encoded(at, mapped, tokens, thinking, images)
 
     def _enforced(self, request: ir.Request, encoded: _Encoded) -> _Encoded:
         """The same, with what its answer is held to."""
@@ -329,7 +336,7 @@ class Local(Provider):
         )
         held = None if encoded.enforced is None else encoded.enforced.constraint()
         limit, chosen = self._limit(encoded.at, request), self._sampler(request, encoded, choice)
-        job = Job(encoded.tokens, limit, chosen, held)
+        job = Job(encoded.tokens, limit, chosen, held, encoded.images)
         started = ir.Started(secrets.token_hex(12), request.model or self.config.name)
         events = generation(encoded.at.worker, job, Answer(parser, encoded.plan.forced), started)
         return _warming(events) if request.sampling.max_tokens == 0 else events

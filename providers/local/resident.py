@@ -11,6 +11,7 @@ from ...core.canon.errors import Overloaded
 from .constraints.enforcing import Enforcer
 from .formats.detection import Formats
 from .guarding import Guard
+from .images import Eyes
 from .meter import Meter
 from .worker import Engine, Worker
 
@@ -84,6 +85,11 @@ class Resident:
         except BaseException:
             await self.stop()
             raise
+
+    @property
+    def eyes(self) -> Eyes | None:
+        """What reads images; most engines read text only."""
+        return getattr(self.engine, "eyes", None)
 
     async def stop(self) -> None:
         pool, self._pool = self._pool, None
