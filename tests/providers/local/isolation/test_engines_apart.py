@@ -76,7 +76,7 @@ async def test_what_is_read_and_written_there_is_counted_here_over_every_process
             await _counted(provider, found.usage.input * unloaded, found.usage.output * unloaded)
             (kept,) = provider.residences()
             assert kept.state == "loaded"
-            assert kept.memory
+            assert kept.size
             await provider.unload_model("tiny")
             (kept,) = provider.residences()
             assert (kept.state, kept.output_tokens) == ("unloaded", found.usage.output * unloaded)
