@@ -60,8 +60,9 @@ _POOLING = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
 # Architectures that only read; not every file says so.
 ENCODERS = frozenset(
     "bert modern-bert neo-bert eurobert nomic-bert nomic-bert-moe jina-bert-v2 jina-bert-v3"
-    " gemma-embedding t5encoder".split()
+    " gemma-embedding".split()
 )
+HALVES = frozenset({"t5", "t5encoder"})  # whose encoder is run by calls of its own
 
 
 class BadGGUF(Exception):

@@ -19,7 +19,7 @@ from . import native_images
 from .adapters import check, load
 from .config import Config as Settings
 from .engine import Engine
-from .gguf import BadGGUF, Header, read_header
+from .gguf import HALVES, BadGGUF, Header, read_header
 from .native_embedding import PairVocabulary
 from .ranking import pairs, ranking
 
@@ -101,7 +101,12 @@ class LlamaCpp(Local):
 
 def header_of(config: Settings) -> Header:
     """The header of the model's file; raises `ConfigError` with the remedy."""
-    return read_file(config.path)
+    header = read_file(config.path)
+    if header.architecture in HALVES:
+        raise ConfigError(
+            f"{config.path}: models with an encoder of their own, such as T5, are not supported"
+        )
+    return header
 
 
 def read_file(path: Path, field: str = "model") -> Header:

@@ -17,6 +17,7 @@ from polystack.providers.llamacpp.adapters import Adapter, check
 from polystack.providers.llamacpp.config import Config
 from polystack.providers.llamacpp.gguf import read_header
 from polystack.providers.local.config import BUILTIN
+from polystack.providers.local.hub import Reference
 
 pytestmark = pytest.mark.engine
 np = pytest.importorskip("numpy")
@@ -76,6 +77,21 @@ def test_what_was_kept_is_not_taken_for_another_adapters(loud: Path) -> None:
 
     one, other = Adapter(path=str(loud)), Adapter(path=str(loud), scale=0.5)
     assert len({fingerprint(), fingerprint(one), fingerprint(other), fingerprint(one, one)}) == 4
+
+
+async def test_an_adapter_is_fetched_from_the_hub(
+    loud: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def fetch(wanted: Reference) -> Path:
+        asked.append(str(wanted))
+        return loud
+
+    monkeypatch.setattr("polystack.providers.llamacpp.provider.fetch_file", fetch)
+    found = await answers({"path": "hf:acme/loud-GGUF:loud.gguf"})
+    assert asked == ["hf:acme/loud-GGUF:loud.gguf"]
+    assert found == await answers({"path": str(loud)})
 
 
 # What is no adapter of this model ----------------------------------------------------------------

@@ -220,3 +220,12 @@ async def test_no_text_may_be_longer_than_the_model_was_made_for(bert: Path) -> 
     with pytest.raises(ConfigError, match=r"embedding_context: 129 .* made for 128"):
         async with running("llamacpp", model=str(bert), context=None, embedding_context=129):
             pass
+
+
+@pytest.mark.parametrize("kind", ["t5", "t5encoder"])
+async def test_a_model_of_two_halves_is_refused(kind: str, tmp_path: Path) -> None:
+    told = {"general.architecture": kind, f"{kind}.context_length": 512}
+    path = gguf_files.write(tmp_path / "t5.gguf", told, {"t": np.zeros(32)})
+    with pytest.raises(ConfigError, match="models with an encoder of their own, such as T5"):
+        async with running("llamacpp", model=str(path)):
+            pass
