@@ -81,7 +81,8 @@ class Resident:
         try:
             self.template = await self.aside(lambda: template(vocabulary.special_texts))
             self.guard = await self.aside(lambda: Guard(vocabulary.specials(), formats.marks))
-            self.enforcer = Enforcer(vocabulary) if held and Enforcer.available() else None
+            if held and Enforcer.available():
+                self.enforcer = Enforcer(vocabulary, formats.tools.name)
         except BaseException:
             await self.stop()
             raise

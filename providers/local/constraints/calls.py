@@ -1,25 +1,25 @@
 """Calls of the offered tools as a grammar: how a format writes them, and what may stand in them.
 
 A function's arguments match its schema. A custom tool's input is free text; where the tool brings
-a grammar, the text is held to it. A model writes that text inside a JSON string, so it is a stage
-of its own: behind the head of such a call, and before its tail.
+a grammar, the text is held to it. Most models write that text inside a JSON string, so it is a
+stage of its own there: behind the head of such a call, and before its tail.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ....core.canon import ir
 from ....core.canon.errors import InvalidRequest
 from ....core.contract.losses import Loss
-from ..parser import CALL, CALL_END
 from .compiling import BadGrammar, Compiler
 from .constraint import Bound, Stage
-from .languages import lark
-from .schemas import closed, enforced
+from .forms import Form
+from .languages import lark, rule
+from .lexicon import literal
+from .writing import Written
 
 INPUT = {
     "type": "object",
@@ -27,116 +27,168 @@ INPUT = {
     "required": ["input"],
     "additionalProperties": False,
 }
+NUMBER = "{number}"  # of a call: any, but the first where more than a rule depends on it
+
 # The tokens of a text are the model's choice here: it writes them with escapes.
 UNFORCED = '\n%llguidance {"no_forcing": true}\n'
 
 
-@dataclass(frozen=True, slots=True)
-class CallFormat:
-    """How a model writes a call: `before` its arguments, with a place for the name, and `after`."""
+@dataclass(slots=True)
+class _Ways:
+    """All calls of a form: those that one grammar holds, and heads that lead to another one."""
 
-    trigger: str = CALL
-    before: str = '\n{{"name": {name}, "arguments": '
-    after: str = "}\n" + CALL_END
+    number: int
+    form: Form
+    whole: list[str] = field(default_factory=list)
+    lines: dict[str, str] = field(default_factory=dict)
+    payloads: list[_Payload] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class _Payload:
-    """A custom tool whose input has a grammar, up to where the input begins."""
+    """A custom tool whose input has a grammar, up to where the input begins, and from its end."""
 
     head: str
-    stage: Bound
+    tail: str
+    tool: ir.Tool
 
 
 class Calls:
-    """The grammar of one call of any of these tools, by their flat names."""
+    """The grammar of one call of any of these tools, by their flat names, in any of the forms."""
 
     def __init__(
-        self,
-        tools: Mapping[str, ir.Tool],
-        compiler: Compiler,
-        format: CallFormat = CallFormat(),
+        self, tools: Mapping[str, ir.Tool], compiler: Compiler, forms: Sequence[Form]
     ) -> None:
         self._compiler = compiler
-        self._format = format
-        self._rules: list[str] = []
-        self._payloads: list[_Payload] = []
-        self.losses: list[Loss] = []
-        for name, tool in tools.items():
-            self._add(name, tool)
+        self._ways = [_Ways(number, form) for number, form in enumerate(forms)]
+        self._losses: dict[tuple[str, str], Loss] = {}
+        for ways in self._ways:
+            for name, tool in tools.items():
+                for head, tail in ways.form.calls:
+                    self._add(ways, name, tool, head, tail)
 
     @property
-    def trigger(self) -> bytes:
-        return self._format.trigger.encode()
+    def losses(self) -> list[Loss]:
+        return list(self._losses.values())
 
-    def _add(self, name: str, tool: ir.Tool) -> None:
-        before = self._format.before.format(name=json.dumps(name, ensure_ascii=False))
-        if tool.grammar is not None:
-            head = before + '{"input": "'
-            self._payloads.append(_Payload(head, self._payload(tool)))
-            self._rules.append(literal(head, self._compiler))
+    def _literal(self, text: str) -> str:
+        return literal(text, self._compiler.lexicon.marks)
+
+    def _add(self, ways: _Ways, name: str, tool: ir.Tool, head: str, tail: str) -> None:
+        quoted = json.dumps(name, ensure_ascii=False)
+        head = head.replace("{quoted}", quoted).replace("{name}", name)
+        around = ways.form.way.quoted
+        if tool.grammar is not None and around is not None:
+            head = head.replace(NUMBER, "0") + around[0]
+            ways.payloads.append(_Payload(head, around[1] + tail, tool))
             return
-        after = literal(self._format.after, self._compiler)
-        self._rules.append(f"{literal(before, self._compiler)} {self._arguments(tool)} {after}")
+        written = self._input(ways, tool) if tool.grammar else self._arguments(ways, tool)
+        ways.lines |= written.lines
+        numbered = " /[0-9]{1,4}/ ".join(map(self._literal, head.split(NUMBER)))
+        ways.whole.append(f"{numbered} {written.rule} {self._literal(tail)}")
 
-    def _arguments(self, tool: ir.Tool) -> str:
-        at = tool.at or f"tools.{tool.name}"
-        schema = INPUT if tool.kind == "custom" else closed(tool.schema or {})
+    def _input(self, ways: _Ways, tool: ir.Tool) -> Written:
+        assert tool.grammar is not None
         try:
-            found, left_out = enforced(schema, self._compiler, strict=tool.strict is True)
+            found = rule(tool.grammar, self._compiler)
+        except BadGrammar as bad:
+            raise self._bad_grammar(tool, bad) from None
+        return Written(ways.form.way.text("input", found, self._compiler))
+
+    def _arguments(self, ways: _Ways, tool: ir.Tool) -> Written:
+        at = tool.at or f"tools.{tool.name}"
+        schema = INPUT if tool.kind == "custom" else tool.schema or {}
+        try:
+            found = ways.form.way.arguments(schema, self._compiler, tool.strict is True)
         except BadGrammar as bad:
             raise InvalidRequest(
                 f"{at}: the schema of the tool {tool.name!r} cannot be enforced: {bad}; change it, "
                 "or leave out `strict`",
                 param=at,
             ) from None
-        if left_out is not None:
+        if found.left_out:
+            left_out = "; ".join(dict.fromkeys(found.left_out))
             why = f"calls are not held to all of the tool's schema: {left_out}"
-            self.losses.append(Loss(at, "approximated", why))
+            self._losses.setdefault((at, why), Loss(at, "approximated", why))
         return found
 
-    def _payload(self, tool: ir.Tool) -> Bound:
-        assert tool.grammar is not None
-        at = tool.grammar.at or tool.at or f"tools.{tool.name}"
-        tail = "}" + self._format.after
-        behind, _ = self._compiler.compiled("start: " + literal(tail, self._compiler))
-        try:
-            matcher, _ = self._compiler.compiled(lark(tool.grammar) + UNFORCED, quoted=True)
-        except BadGrammar as bad:
-            raise InvalidRequest(
-                f"{at}: the {tool.grammar.syntax} grammar of the tool {tool.name!r} cannot be "
-                f"enforced: {bad}; change the grammar, or offer the tool without one",
-                param=at,
-            ) from None
-        return Bound(matcher, Bound(behind), quoted=True, follows=tail.encode())
+    # Grammars ------------------------------------------------------------------------------------
 
-    def rules(self, *, triggered: bool) -> str:
-        """The rules `call` and what it needs; `triggered` where the trigger has been said."""
-        lines = [f"call_{number}: {rule}" for number, rule in enumerate(self._rules)]
-        names = " | ".join(f"call_{number}" for number in range(len(self._rules)))
-        lead = "" if triggered else literal(self._format.trigger, self._compiler) + " "
-        return "\n".join([f"call: {lead}({names})", *lines])
+    def rules(self) -> str:
+        """The rules `call` and what it needs."""
+        names = " | ".join(f"call_{ways.number}" for ways in self._ways)
+        shared = dict(line for ways in self._ways for line in ways.lines.items())
+        lines = [name + definition for name, definition in shared.items()]
+        return "\n".join([f"call: {names}", *map(self._rules, self._ways), *lines])
+
+    def _rules(self, ways: _Ways) -> str:
+        """`section` is all behind the trigger, `rest` what may follow a call of the section."""
+        number, form = ways.number, ways.form
+        end, between = self._literal(form.end), self._literal(form.between)
+        ends = []
+        if ways.whole:
+            ends.append(f"whole_{number} {end}")
+        if ways.payloads:
+            ends.append(f"head_{number}")
+        items = f"({' | '.join(ends)})"
+        if form.several and ways.whole:
+            items = f"(whole_{number} {between})* {items}"
+        rest = f"{end} | {between} {items}" if form.several else end
+        lines = [
+            f"call_{number}: {self._literal(form.trigger)} section_{number}",
+            f"section_{number}: {self._literal(form.begin)} {items}",
+            f"rest_{number}: {rest}",
+        ]
+        if ways.whole:
+            lines.append(f"whole_{number}: {' | '.join(ways.whole)}")
+        if ways.payloads:
+            heads = (self._literal(payload.head) for payload in ways.payloads)
+            lines.append(f"head_{number}: {' | '.join(heads)}")
+        return "\n".join(lines)
+
+    # Stages --------------------------------------------------------------------------------------
+
+    def watched(self, then: Stage, *, leading: bool) -> dict[bytes, Stage]:
+        """The stages behind the triggers of calls that may come anywhere, or `leading` only."""
+        found: dict[str, list[str]] = {}
+        for ways in self._ways:
+            if ways.form.leading == leading:
+                found.setdefault(ways.form.trigger, []).append(f"section_{ways.number}")
+        return {
+            trigger.encode(): self.stage(f"start: {' | '.join(sections)}", then)
+            for trigger, sections in found.items()
+        }
 
     def stage(self, text: str, then: Stage | None) -> Bound:
-        """A stage that these rules are part of; raises `BadGrammar`."""
-        matcher, _ = self._compiler.compiled(text)
+        """A stage of these rules and those of calls; raises `BadGrammar`."""
         heads: dict[bytes, Stage] = {}
-        for payload in self._payloads:
-            tail = payload.stage.then
-            assert isinstance(tail, Bound)
-            after = Bound(tail.matcher, then=then)
-            heads[payload.head.encode()] = Bound(
-                payload.stage.matcher, after, quoted=True, follows=payload.stage.follows
-            )
-        return Bound(matcher, then, heads)
+        for ways in self._ways:
+            for payload in ways.payloads:
+                rest = f"start: {self._literal(payload.tail)} rest_{ways.number}"
+                behind = Bound(self._compiled(rest), then, heads)
+                stage = self._payload(payload, ways.form)
+                heads[payload.head.encode()] = replace(stage, then=behind)
+        return Bound(self._compiled(text), then, heads)
 
+    def _compiled(self, text: str) -> object:
+        matcher, _ = self._compiler.compiled(f"{text}\n{self.rules()}")
+        return matcher
 
-def literal(text: str, compiler: Compiler) -> str:
-    """This very text, its marks as the tokens that they are in this vocabulary."""
-    marks = compiler.lexicon.marks
-    parts: Sequence[str] = [text]
-    if marks:
-        parts = re.split("(" + "|".join(map(re.escape, marks)) + ")", text)
-    return " ".join(
-        f"<[{marks[part]}]>" if part in marks else json.dumps(part) for part in parts if part
-    )
+    def _payload(self, payload: _Payload, form: Form) -> Bound:
+        assert payload.tool.grammar is not None
+        try:
+            text = lark(payload.tool.grammar) + UNFORCED
+            matcher, _ = self._compiler.compiled(text, quoted=True)
+        except BadGrammar as bad:
+            raise self._bad_grammar(payload.tool, bad) from None
+        follows = payload.tail + ("" if form.several else form.end)
+        return Bound(matcher, quoted=True, follows=follows.encode())
+
+    def _bad_grammar(self, tool: ir.Tool, bad: BadGrammar) -> InvalidRequest:
+        assert tool.grammar is not None
+        at = tool.grammar.at or tool.at or f"tools.{tool.name}"
+        return InvalidRequest(
+            f"{at}: the {tool.grammar.syntax} grammar of the tool {tool.name!r} cannot be "
+            f"enforced: {bad}; change the grammar, or offer the tool without one",
+            param=at,
+        )

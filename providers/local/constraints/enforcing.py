@@ -34,8 +34,9 @@ class Enforced:
 class Enforcer:
     """Any thread may use it; the vocabulary is read when the first request needs it."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, tool_format: str = "hermes") -> None:
         self._vocabulary = vocabulary
+        self._tool_format = tool_format
         self._lock = Lock()
         self._compiler: Compiler | None = None
 
@@ -57,7 +58,7 @@ class Enforcer:
         if not tools and request.output.kind == "text":
             return None, []
         compiler = self._compiled()
-        found = planned(request, tools, compiler, thoughts)
+        found = planned(request, tools, compiler, thoughts, self._tool_format)
         if found.stage is None:
             return None, found.losses
         if request.output.kind == "text":

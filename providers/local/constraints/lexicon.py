@@ -9,12 +9,14 @@ there, so that a grammar of free text is enforced although the model has to writ
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol
 
+MAYBE = "\v"  # in a literal, a new line that may be missing
 SPECIAL = b"\xff"  # what the bytes of a token without text begin with
 
 _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
@@ -139,3 +141,12 @@ def unquoted(word: bytes) -> bytes:
     if word == b"\\" or not _QUOTED.fullmatch(word):
         return b""
     return _ESCAPE.sub(lambda match: _ESCAPES.get(match[1], match[1]), word)
+
+
+def literal(text: str, marks: Mapping[str, int]) -> str:
+    """This very text as a part of a rule, its marks as the tokens that they are."""
+    parts = re.split(
+        "(" + "|".join(map(re.escape, sorted([MAYBE, *marks], key=len, reverse=True))) + ")", text
+    )
+    tokens = {mark: f"<[{token}]>" for mark, token in marks.items()} | {MAYBE: '"\\n"?'}
+    return " ".join(tokens.get(part) or json.dumps(part) for part in parts if part) or '""'

@@ -15,9 +15,10 @@ from ....core.canon import ir
 from ....core.canon.errors import InvalidRequest
 from ....core.contract.losses import Loss
 from ..formats.reasoning import REASONING, ReasoningFormat
-from .calls import CallFormat, Calls
+from .calls import Calls
 from .compiling import BadGrammar, Compiler
 from .constraint import Bound, Free, Stage
+from .forms import forms
 from .languages import rule
 from .schemas import enforced
 
@@ -48,7 +49,7 @@ def planned(
     tools: Mapping[str, ir.Tool],
     compiler: Compiler,
     thoughts: Thoughts,
-    format: CallFormat | None = None,
+    tool_format: str = "hermes",
 ) -> Planned:
     """`tools` are those that may be called, by the model's names for them.
 
@@ -56,9 +57,7 @@ def planned(
     """
     found = Planned()
     answer = _answer(request.output, compiler, found.losses)
-    calls = Calls(tools, compiler, format or CallFormat()) if tools else None
-    if calls is not None:
-        found.losses += calls.losses
+    calls = _calls(request, tools, compiler, tool_format, found.losses) if tools else None
     must_call = calls is not None and request.tool_choice.mode in ("required", "named")
     try:
         found.stage = _stage(answer, calls, compiler, thoughts, must_call)
@@ -70,6 +69,27 @@ def planned(
             param=at,
         ) from None
     return found
+
+
+def _calls(
+    request: ir.Request,
+    tools: Mapping[str, ir.Tool],
+    compiler: Compiler,
+    tool_format: str,
+    losses: list[Loss],
+) -> Calls | None:
+    written = forms(tool_format, compiler.lexicon.marks)
+    if written:
+        calls = Calls(tools, compiler, written)
+        losses += calls.losses
+        return calls
+    why = f"of the format {tool_format!r} nothing can be enforced: no mark of it begins a call"
+    losses += [
+        Loss(tool.at or f"tools.{tool.name}", "approximated", why) for tool in tools.values()
+    ]
+    if request.tool_choice.mode in ("required", "named"):
+        losses.append(Loss("tool_choice", "approximated", why))
+    return None
 
 
 def _answer(output: ir.OutputFormat, compiler: Compiler, losses: list[Loss]) -> str | None:
@@ -133,8 +153,8 @@ def _stage(
 def _watching(calls: Calls, thoughts: Thoughts) -> Free:
     """Anything, until a call begins; what is only thought of is none."""
     lazy = Free()
-    called = _lines("start: call", calls.rules(triggered=True))
-    lazy.marks[calls.trigger] = calls.stage(called, lazy)
+    lazy.marks |= calls.watched(lazy, leading=False)
+    lazy.leading |= calls.watched(lazy, leading=True)
     thinking = Free({thoughts.format.closes.encode(): lazy})
     if thoughts.possible:
         lazy.leading[thoughts.format.opens.encode()] = thinking
@@ -148,15 +168,14 @@ def _held(
     if calls is None:
         matcher, _ = compiler.compiled(_lines(f"start: {lead}answer", f"answer: {answer}"))
         return Bound(matcher)
-    rules = calls.rules(triggered=False)
     if answer is None:
-        return calls.stage(_lines(f"start: {lead}call", rules), _watching(calls, Thoughts()))
+        return calls.stage(_lines(f"start: {lead}call"), _watching(calls, Thoughts()))
     more = Bound(None)  # another call, or the end
-    again = calls.stage(_lines("start: LEAD? call?", rules), more)
+    again = calls.stage(_lines("start: LEAD? call?"), more)
     more.matcher, more.heads, more.then = again.matcher, again.heads, more
     if must_call:
-        return calls.stage(_lines(f"start: {lead}call", rules), more)
-    either = _lines(f"start: {lead}(answer | call)", rules, f"answer: {answer}")
+        return calls.stage(_lines(f"start: {lead}call"), more)
+    either = _lines(f"start: {lead}(answer | call)", f"answer: {answer}")
     return calls.stage(either, more)
 
 

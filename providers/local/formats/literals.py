@@ -71,7 +71,7 @@ class Literals:
                 yield from source.expect(quote)
             source.at += 1
             if char == quote:
-                return _ESCAPE.sub(_unescaped, source.text[start : source.at - 1])
+                return _whole(_ESCAPE.sub(_unescaped, source.text[start : source.at - 1]))
             if char == "\\":
                 yield from source.peek()
                 source.at += 1
@@ -120,5 +120,10 @@ def _unescaped(found: re.Match[str]) -> str:
     code = found[1] or found[2] or found[3]
     if code is None:
         letter = found[4]
-        return _ESCAPED.get(letter, letter if letter in "\\\"'" else "\\" + letter)
+        return _ESCAPED.get(letter, letter if letter in "\\\"'/" else "\\" + letter)
     return chr(int(code, 16)) if int(code, 16) < 0x110000 else found[0]
+
+
+def _whole(text: str) -> str:
+    """With the halves of surrogate pairs, which JSON's escapes come in, put together."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -38,6 +38,7 @@ PYTHONIC = Golden(
             r'[get_weather(city="\x41\u00e9\U0001f600\d")]',
             [call("get_weather", {"city": "Aé😀\\d"})],
         ),
+        (r'[get_weather(city="\ud83d\ude00 a\/b")]', [call("get_weather", {"city": "😀 a/b"})]),
         ("[files__read()]", [READ]),
         ('[apply_patch(input="*** Begin")]', [PATCH]),
         ("[nobody(a=1)] [1]", [ir.Text("[nobody(a=1)] [1]")]),
