@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import ByteSize, Field, model_validator
+from pydantic import Field, model_validator
 
 from ...core.canon.errors import ConfigError
 from ..local.config import BUILTIN, CONTEXT, LocalConfig
@@ -19,7 +19,6 @@ from .gguf import Header
 from .native_images import Sight
 
 SMALL = 32 << 20  # bytes of a file up to which one thread computes a step; see `workers`
-ARCHIVE = ByteSize(1 << 30)
 ENDS = 1 << 20  # bytes of a file's beginning and end by which it is known
 READ = 2048  # tokens of a text that a model for conversations reads, unless it is configured
 READ_ALONE = 8192  # the same of a model that does nothing else
@@ -60,10 +59,6 @@ class Config(LocalConfig):
         ge=0,
         le=64,
         description="tokens to guess ahead by what followed earlier in a conversation; 0 for none",
-    )
-    cache_memory: ByteSize = Field(
-        ARCHIVE,
-        description="RAM for conversations that lost their slot, such as `2GiB`",
     )
     cache_dir: Path | None = Field(
         None, description="folder where idle conversations are kept when the stack stops"

@@ -63,6 +63,9 @@ class LocalConfig(BaseModel):
         gt=0,
         description="what all local models may take together; of several the smallest holds",
     )
+    cache_memory: ByteSize = Field(
+        ByteSize(1 << 30), description="RAM for idle conversations, such as `2GiB`; 0 for none"
+    )
     isolate: Literal["none", "process"] = Field(
         "none", description="`process` keeps the engine in a process of its own, which may crash"
     )

@@ -7,7 +7,6 @@ not read what was said before.
 from __future__ import annotations
 
 import gc
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +17,8 @@ from ..local.prefix import common_prefix
 from .choosing import Held, chooser, logprob, processors
 from .config import Config
 from .loading import Loaded, load
+from .memories import SIMILAR_TOKENS, Memories, Memory, cut, saved
 from .vocabulary import Vocabulary
-
-SIMILAR = 4  # tokens that a memory must save before it is worth taking
 
 
 @dataclass(slots=True)
@@ -29,14 +27,6 @@ class Running:
 
     uid: int
     held: Held | None
-
-
-@dataclass(slots=True)
-class Memory:
-    """What a model remembers of these tokens."""
-
-    tokens: list[int]
-    cache: Any
 
 
 class Batcher:
@@ -49,7 +39,7 @@ class Batcher:
         self._config = config
         self._generator: Any = None
         self._jobs: dict[int, Job] = {}
-        self._memories: OrderedDict[int, Memory] = OrderedDict()  # the oldest first
+        self._memories = Memories(config.cache_memory)
 
     def load(self) -> None:
         import mlx.core as mx
@@ -89,7 +79,7 @@ class Batcher:
     def admit(self, job: Job) -> int | None:
         if len(self._jobs) >= self._config.slots:
             return None
-        memory = self._remembered(job.tokens)
+        memory = self._remembered(job.tokens[:-1])
         known = len(memory.tokens) if memory is not None else 0
         held = (
             None
@@ -125,7 +115,7 @@ class Batcher:
             return
         uid, job.state = job.state.uid, None
         for cache, tokens in self._generator.remove([uid], return_prompt_caches=True).values():
-            self._remember(tokens, cache)
+            self._memories.put(tokens, cache)
 
     # What a step brought -------------------------------------------------------------------------
 
@@ -147,43 +137,27 @@ class Batcher:
         if response.finish_reason is not None:  # the generator has let go of it already
             self._jobs.pop(response.uid, None)
             job.state = None
-            self._remember(response.all_tokens, response.prompt_cache)
+            self._memories.put(response.all_tokens, response.prompt_cache)
             outputs.append(Ended("end" if ended else "length"))
         elif ended or (held is not None and held.constraint.done):
             self.drop(job)
             outputs.append(Ended("end"))
         return outputs
 
-    # Memories ------------------------------------------------------------------------------------
-
-    def _remember(self, tokens: Sequence[int], cache: Any) -> None:
-        if not tokens or not self._config.cached_prompts:
-            return
-        self._memories[id(cache)] = Memory(list(tokens), cache)
-        while len(self._memories) > self._config.cached_prompts:
-            self._memories.popitem(last=False)
-
-    def _remembered(self, tokens: Sequence[int]) -> Memory | None:
-        """The memory that saves most, cut to what it has in common with a prompt, and taken out.
-
-        The last token is read anew in any case: what follows it is wanted.
-        """
-        saved = {
-            key: common_prefix(memory.tokens, tokens[:-1]) for key, memory in self._memories.items()
-        }
-        best = max(saved, key=lambda key: saved[key], default=None)
-        if best is None or saved[best] < SIMILAR:
-            return None
-        return _cut(self._memories.pop(best), saved[best])
-
-
-def _cut(memory: Memory, size: int) -> Memory | None:
-    """A memory without what came after `size` tokens; some kinds cannot forget."""
-    from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
-
-    extra = len(memory.tokens) - size
-    if extra:
-        if not can_trim_prompt_cache(memory.cache):
-            return None
-        trim_prompt_cache(memory.cache, extra)
-    return Memory(memory.tokens[:size], memory.cache)
+    def _remembered(self, prompt: Sequence[int]) -> Memory | None:
+        """From an idle conversation, or from one that runs where that has more."""
+        found = self._memories.take(prompt)
+        known = 0 if found is None else len(found.tokens)
+        lead = max(
+            self._jobs.values(), key=lambda job: common_prefix(job.tokens, prompt), default=None
+        )
+        if lead is None or common_prefix(lead.tokens, prompt) < known + SIMILAR_TOKENS:
+            return found
+        ((cache, tokens),) = self._generator.extract_cache([lead.state.uid]).values()
+        other = Memory(list(tokens), cache)
+        size = saved(other, prompt) if tokens else 0
+        if size < known + SIMILAR_TOKENS:  # it has not been read yet
+            return found
+        if found is not None:
+            self._memories.put(found.tokens, found.cache)
+        return cut(other, size)

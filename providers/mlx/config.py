@@ -19,10 +19,6 @@ class Config(LocalConfig):
     prefill_chunk: int = Field(
         512, ge=16, le=16_384, description="tokens of a prompt that are read in one step"
     )
-    cached_prompts: int = Field(
-        8, ge=0, le=1024, description="ended conversations whose memory is kept for their next turn"
-    )
-
     adapter: str | None = Field(
         None,
         min_length=1,

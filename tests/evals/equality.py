@@ -35,7 +35,7 @@ NEAR = 1e-3  # between two logits
 SLOTS = 16
 # llama.cpp's flash attention computes a row on its own otherwise than one of many.
 EXACT: dict[str, dict[str, Any]] = {"llamacpp": {"flash_attention": False}, "mlx": {}}
-COLD = {"llamacpp": {}, "mlx": {"cached_prompts": 0}}
+COLD = {"llamacpp": {}, "mlx": {"cache_memory": 0}}
 
 
 async def evaluate(engine: str, every: int) -> list[Tally]:
