@@ -20,6 +20,7 @@ class Slow:
         self.began = asyncio.Event()
         self.came = 0
         self.left: list[int] = []
+        self.broken: set[int] = set()
         self.fault: Exception | None = None
 
     async def bring(self) -> int:
@@ -29,6 +30,9 @@ class Slow:
             raise self.fault
         self.came += 1
         return self.came
+
+    def works(self, here: int) -> bool:
+        return here not in self.broken
 
     async def leave(self, here: int) -> None:
         await self.gate.wait()
@@ -67,7 +71,9 @@ class Clock:
 async def opened(
     slow: Slow, rules: Rules = NONE, budget: Budget | None = None, size: int = 0
 ) -> AsyncIterator[Residency[int]]:
-    residency = Residency("tiny", slow.bring, slow.leave, rules, budget or Budget())
+    residency = Residency(
+        "tiny", slow.bring, slow.leave, rules, slow.works, budget=budget or Budget()
+    )
     residency.open(size)
     try:
         yield residency

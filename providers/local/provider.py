@@ -73,7 +73,9 @@ class Local(Provider):
         self._known: Known
         self._meter = Meter()
         self._formats = Formats()
-        self._residency = Residency(name, self._load, Resident.stop, config.rules)
+        self._residency = Residency(
+            name, self._load, Resident.stop, config.rules, lambda here: here.works
+        )
         if config.isolate == "process":
             self._residency = stand_in(self)
 

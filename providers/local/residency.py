@@ -46,7 +46,7 @@ class Rules:
 
 
 class Residency(Generic[T]):
-    """`bring` makes what is in memory, and `leave` undoes it.
+    """`bring` makes what is in memory, `leave` undoes it; what no longer `works` comes anew.
 
     `size` is in bytes; `later` calls back after some seconds, by default on the loop's clock.
     """
@@ -59,6 +59,7 @@ class Residency(Generic[T]):
         bring: Callable[[], Awaitable[T]],
         leave: Callable[[T], Awaitable[None]],
         rules: Rules = Rules(),
+        works: Callable[[T], bool] = lambda here: True,
         budget: Budget = BUDGET,
     ) -> None:
         self.name = name
@@ -72,6 +73,7 @@ class Residency(Generic[T]):
         self._bring = bring
         self._leave = leave
         self._rules = rules
+        self._works = works
         self._budget = budget
         self.is_open = False
         self._moving: asyncio.Task[None] | None = None
@@ -118,10 +120,13 @@ class Residency(Generic[T]):
 
     async def arrived(self) -> T:
         """Wait until it is in memory; raises why it cannot be."""
-        while self.here is None:
+        while (here := self.here) is None or not self._works(here):
             self.check()
+            if here is not None:
+                log.warning("%s is broken, and loaded again", self.name)
+                self._depart(here)
             await asyncio.shield(self._under_way() or self._move(self._come))
-        return self.here
+        return here
 
     async def unload(self) -> None:
         """Let go of it; raises `Conflict` where somebody uses it."""

@@ -99,6 +99,11 @@ class Resident:
             await asyncio.to_thread(pool.shutdown)
         await self.worker.stop()
 
+    @property
+    def works(self) -> bool:
+        """Not after its engine broke; it has let go of everything then."""
+        return not self.worker.broken
+
     async def aside(self, work: Callable[[], T]) -> T:
         """Run what takes a while on another thread than the loop's or the engine's."""
         if self._pool is None:

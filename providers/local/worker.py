@@ -122,6 +122,10 @@ class Worker:
         self._wake.set()
 
     @property
+    def broken(self) -> bool:
+        return self._dead is not None
+
+    @property
     def queued(self) -> int:
         return len(self._inbox) + len(self._waiting)
 
@@ -148,7 +152,8 @@ class Worker:
             reason = f"{type(broken).__name__}: {broken}"
             self._end(
                 lambda: StackError(
-                    f"the engine of {self.name} broke ({reason}); restart the server"
+                    f"the engine of {self.name} broke ({reason}); try again, and if that does not "
+                    "help, restart the server"
                 )
             )
 

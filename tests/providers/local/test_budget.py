@@ -108,7 +108,7 @@ def test_models_on_two_event_loops_share_a_budget() -> None:
     slow.gate.set()
     other = LoopThread("other")
     try:
-        theirs = Residency("theirs", slow.bring, slow.leave, HUNDRED, budget)
+        theirs = Residency("theirs", slow.bring, slow.leave, HUNDRED, budget=budget)
 
         async def begin() -> None:
             theirs.open(60)

@@ -12,7 +12,7 @@ import pytest
 from engines import ENDLESS, HELLO, answer, ask, running, text
 
 from polystack.core import ir
-from polystack.core.canon.errors import ConfigError, Conflict
+from polystack.core.canon.errors import ConfigError, Conflict, StackError
 from polystack.providers.local.config import BUILTIN
 from polystack.providers.local.provider import Local
 
@@ -131,3 +131,19 @@ async def test_an_engine_says_how_it_is_kept_and_what_it_did(engine: Start) -> N
         assert after.tokens_per_second
         await provider.unload_model("tiny")
         assert provider.residences()[0].state == "unloaded"
+
+
+async def test_an_engine_that_broke_is_loaded_again_for_the_next_request(
+    engine: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks() -> None:
+        raise ZeroDivisionError("oops")
+
+    async with engine() as provider:
+        at = await provider._residency.arrived()
+        at.engine.step = breaks  # type: ignore[method-assign,assignment]
+        with pytest.raises(StackError, match="oops"):
+            await text(provider, ask(HELLO))
+        assert await text(provider, ask(HELLO)) == GREETING
+        assert provider._residency.here is not at
+    assert "broken, and loaded again" in caplog.text

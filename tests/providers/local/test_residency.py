@@ -98,6 +98,15 @@ async def test_who_comes_while_it_leaves_waits_and_brings_it_back() -> None:
         assert slow.left == [1]
 
 
+async def test_what_broke_goes_though_it_is_used_and_comes_anew() -> None:
+    slow = Slow()
+    slow.gate.set()
+    async with opened(slow) as residency, residency.use() as here:
+        slow.broken.add(here)
+        assert await asyncio.gather(*(used(residency) for _ in range(3))) == [2] * 3
+        assert slow.left == [1]
+
+
 async def test_closing_waits_for_what_is_coming_and_takes_it_out_again() -> None:
     slow = Slow()
     async with opened(slow) as residency:
