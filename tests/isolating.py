@@ -26,7 +26,7 @@ class Settings(BaseModel):
     isolate: Literal["none", "process"] = "none"
     max_restarts: int = 5
     key: SecretStr = SecretStr("")
-    starting: str = ""  # what happens at the start, in a word
+    starting: str = ""  # what happens at the start, or the path of what is needed for it
 
     @property
     def rules(self) -> Rules:
@@ -57,6 +57,8 @@ class Playing(Provider):
             case "die":
                 print("out of luck", flush=True)
                 os._exit(3)
+            case path if is_missing(path):
+                raise ConfigError(f"{path}: there is no such file")
 
     async def stop(self) -> None:
         if self.residency is not None:
@@ -125,6 +127,10 @@ class Playing(Provider):
     async def _still(self, words: str) -> None:
         if words == "wait":
             await asyncio.Event().wait()
+
+
+def is_missing(path: str) -> bool:
+    return path.startswith("/") and not os.path.exists(path)
 
 
 def die() -> None:

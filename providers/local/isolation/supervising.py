@@ -100,8 +100,8 @@ class Supervisor:
                 try:
                     self._life = life = await self._begun()
                     self._told.restarts += 1
-                except StackError as error:
-                    why = error.message
+                except Exception as error:
+                    why = f"{self.name}: the engine's process could not be started again: {error}"
                     pause = self._counted()
             if self._life is None:
                 self._refusal = self._cause(why, None).before
@@ -120,10 +120,11 @@ class Supervisor:
         if pause is None:
             times = len(self._crashes)
             text = (
-                f"{why}; that was crash {times} within {SPAN / 60:.0f} minutes, so it stays down "
+                f"{why}; that was failure {times} within {SPAN / 60:.0f} minutes, so it stays down "
                 "until the server is started again"
             )
-            return Cause(lambda: StackError(text, retried=True), lambda: StackError(text))
+            # A model that has fallbacks leads on to them.
+            return Cause(lambda: Overloaded(text, retried=True), lambda: StackError(text))
         text = f"{why}; it is being started again"
         return Cause(lambda: Overloaded(text, retry_after=1 + pause), lambda: StackError(text))
 

@@ -67,15 +67,27 @@ async def test_after_too_many_crashes_it_stays_down_until_it_is_started_again() 
     async with playing(max_restarts=1) as provider:
         with pytest.raises(StackError, match="being started again"):
             await answer(provider, "die")
-        with pytest.raises(StackError, match="crash 2 within 10 minutes, so it stays down"):
+        with pytest.raises(StackError, match="failure 2 within 10 minutes, so it stays down"):
             await answer(provider, "die")
-        with pytest.raises(StackError, match="until the server is started again") as caught:
+        with pytest.raises(Overloaded, match="until the server is started again") as caught:
             await answer(provider, "1")
         assert caught.value.retried  # to try again is no use
+        assert caught.value.retry_after is None
         assert provider.status()["running"] == 0
         await provider.stop()
         await provider.start()
         assert await answer(provider, "1") == "0 "
+
+
+async def test_a_process_that_cannot_be_started_again_counts_as_a_crash(tmp_path: Path) -> None:
+    needed = tmp_path / "model"
+    needed.touch()
+    async with playing(starting=str(needed), max_restarts=1) as provider:
+        needed.unlink()
+        with pytest.raises(Overloaded, match="being started again"):
+            await answer(provider, "die first")
+        with pytest.raises(Overloaded, match=f"{needed}: there is no such file.*stays down"):
+            await answer(provider, "1")
 
 
 async def test_who_waits_too_long_for_the_next_process_is_told_when_to_come_back(
