@@ -12,7 +12,7 @@ from ...core.canon.errors import ConfigError
 from ...core.contract.provider import ConfigModel
 from ..local.embedding import Reads
 from ..local.hub import fetch_file, reference
-from ..local.known import Known
+from ..local.known import TEXT_ONLY, Known
 from ..local.provider import Local
 from ..local.reading import read
 from . import native_images
@@ -53,7 +53,8 @@ class LlamaCpp(Local):
         footprint = config.footprint(header)
         sees = talks and self._sight is not None
         template = header.chat_template
-        return Known(context, template, footprint, talks, reads, header.family, sees)
+        limits = "this model reads text and images only" if sees else TEXT_ONLY
+        return Known(context, template, footprint, talks, reads, header.family, sees, limits)
 
     async def _sighted(self) -> native_images.Sight | None:
         """What reads images for the model, if it is configured and the build has it."""

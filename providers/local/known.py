@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from .embedding import Reads
 
+TEXT_ONLY = "this model reads text only"
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -13,7 +15,8 @@ class Known:
 
     `footprint` is the memory that it takes, in bytes: weights, and what remembers conversations.
     A model that does not talk has no template, and only `reads`. One that does may lack a template
-    all the same: then `family` says whose marks it knows. One that `sees` reads images.
+    all the same: then `family` says whose marks it knows. One that `sees` reads images; `limits`
+    tells clients that bring what it does not read.
     """
 
     context: int
@@ -23,3 +26,4 @@ class Known:
     reads: Reads | None = None
     family: str | None = None
     sees: bool = False
+    limits: str = TEXT_ONLY

@@ -17,6 +17,7 @@ from ...core.canon.errors import NotSupported
 from ...core.contract.losses import Ledger, Loss
 from . import accounting
 from .images import Images
+from .known import TEXT_ONLY
 from .parser import CALL, CALL_END, Offered
 from .thinking import template_kwargs
 from .tools import Names
@@ -47,9 +48,15 @@ class Plan:
 
 
 def plan(
-    request: ir.Request, template: ChatTemplate, *, enforced: bool = False, sees: bool = False
+    request: ir.Request,
+    template: ChatTemplate,
+    *,
+    enforced: bool = False,
+    sees: bool = False,
+    limits: str = TEXT_ONLY,
 ) -> Plan:
-    """Raises `NotSupported` for what the model cannot be shown; `sees` says that it reads images.
+    """Raises `NotSupported` for what the model cannot be shown; `sees` says that it reads images,
+    and `limits` what it reads.
 
     `enforced` says that the engine keeps to grammars: then no beginning of an answer is needed
     to have a tool called.
@@ -73,7 +80,7 @@ def plan(
     if groups and groups[-1].role == "assistant" and _only_text(groups[-1].parts):
         continued = ir.text_of(tuple(groups.pop().parts)).rstrip()
     images = Images() if sees else None
-    mapper = _Mapper(template, names, ledger, images)
+    mapper = _Mapper(template, names, ledger, images, limits)
     messages = mapper.messages(groups, extra_system)
     return Plan(
         messages,
@@ -149,9 +156,15 @@ def _only_text(parts: Sequence[ir.Part]) -> bool:
 
 class _Mapper:
     def __init__(
-        self, template: ChatTemplate, names: Names, ledger: Ledger, images: Images | None
+        self,
+        template: ChatTemplate,
+        names: Names,
+        ledger: Ledger,
+        images: Images | None,
+        limits: str,
     ) -> None:
         self._template = template
+        self._limits = limits
         self._images = images
         self._names = names
         self._ledger = ledger
@@ -218,8 +231,7 @@ class _Mapper:
                     yield self._images.mark(part)
                 case ir.Media():
                     at = part.at or part.kind
-                    known = "text and images" if self._images is not None else "text"
-                    raise NotSupported(f"{at}: this model reads {known} only", param=at)
+                    raise NotSupported(f"{at}: {self._limits}", param=at)
                 case ir.Opaque():
                     self._drop(part, part.type)
                 case _:
@@ -262,7 +274,7 @@ class _Mapper:
                 case ir.Media(kind="image") if self._images is not None:
                     yield self._images.mark(part)
                 case ir.Media():
-                    why = "this model reads text only; a placeholder stands in its place"
+                    why = f"{self._limits}; a placeholder stands in its place"
                     self._ledger.dropped(part.at or part.kind, why)
                     yield OMITTED.format(part.kind)
                 case ir.Opaque():

@@ -274,6 +274,7 @@ class Local(Provider):
                 at.template,
                 enforced=at.enforcer is not None,
                 sees=at.eyes is not None,
+                limits=self._known.limits,
             )
             messages, tools, seam = at.guard.seamed(mapped.messages, mapped.tools)
             prompt = at.template.render(messages, tools, mapped.kwargs)

@@ -10,9 +10,13 @@ from typing import Any
 from ...core.canon.errors import ConfigError
 from ..local.config import BUILTIN, CONTEXT
 from ..local.families import family
-from ..local.known import Known
+from ..local.known import TEXT_ONLY, Known
 from .config import Config
 
+NO_IMAGES = (
+    "this model was made for images, but MLX models are shown text only here; its GGUF reads them "
+    "through the provider llamacpp, with a `projector`"
+)
 REMEDY = "install it with: pip install 'polystack[mlx]'"
 
 
@@ -38,6 +42,7 @@ def look(config: Config) -> Known:
         template,
         weights + context * size,
         family=None if template else _family(config.path / "tokenizer.json"),
+        limits=NO_IMAGES if "vision_config" in described else TEXT_ONLY,
     )
 
 

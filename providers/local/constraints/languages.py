@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ....core.canon import ir
 from . import gbnf
 from .compiling import BadGrammar, Compiler
@@ -27,10 +29,16 @@ def lark(wanted: ir.ToolGrammar) -> str:
 def rule(wanted: ir.ToolGrammar, compiler: Compiler) -> str:
     """The grammar as a part of another one's rule. Raises `BadGrammar`.
 
-    It is compiled alone first, so that what is said of its lines counts from its own first.
+    It is compiled alone first, so that what is said of its lines counts from its own first. Of what
+    was written in another syntax the compiler does not know the lines.
     """
     text = lark(wanted)
-    compiler.compiled(text)
+    try:
+        compiler.compiled(text)
+    except BadGrammar as bad:
+        if wanted.syntax == "lark":
+            raise
+        raise BadGrammar(re.sub(r"^line \d+, column \d+: ", "", str(bad))) from None
     return f"%lark {{\n{text}\n}}"
 
 

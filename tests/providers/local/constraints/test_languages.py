@@ -65,7 +65,7 @@ def test_thoughts_come_before_it_and_a_call_in_its_place(syntax: str) -> None:
 @pytest.mark.parametrize(
     ("syntax", "definition", "why"),
     [
-        ("regex", "(", "regular expression cannot be enforced: .*unclosed group"),
+        ("regex", "(", "regular expression cannot be enforced: invalid regex .*unclosed group"),
         ("regex", r"a(?=b)", "look-around"),
         ("regex", "x" * 70_000, "65536 is the limit"),
         ("lark", 'start: foo\nbar: "x"', 'lark grammar .*line 1, column 8: unknown name: "foo"'),
