@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ...core.canon.errors import StackError
+from ...core.canon.errors import ConfigError, StackError
 from .native import Context, Model, Span, Vocabulary
 
 POOLING = {"none": 0, "mean": 1, "cls": 2, "last": 3, "rank": 4}
@@ -25,15 +25,21 @@ class EmbeddingContext(Context):
     def __init__(
         self, model: Model, *, cells: int, sequences: int, batch: int, threads: int, pooling: str
     ) -> None:
-        super().__init__(
-            model,
-            cells=cells,
-            sequences=sequences,
-            batch=batch,
-            threads=threads,
-            unified=True,
-            pooling=POOLING[pooling],
-        )
+        try:
+            super().__init__(
+                model,
+                cells=cells,
+                sequences=sequences,
+                batch=batch,
+                threads=threads,
+                unified=True,
+                pooling=POOLING[pooling],
+            )
+        except ConfigError as error:
+            raise ConfigError(
+                f"texts of {cells} tokens cannot be read: {error.message.partition(';')[0]}; "
+                "lower `embedding_context`"
+            ) from None
         scores = model.lib.llama_model_n_cls_out if pooling == "rank" else None
         self._width = int((scores or model.lib.llama_model_n_embd_out)(model.handle))
         self._pooled = pooling != "none"

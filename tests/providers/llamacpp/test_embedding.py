@@ -229,3 +229,12 @@ async def test_a_model_of_two_halves_is_refused(kind: str, tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="models with an encoder of their own, such as T5"):
         async with running("llamacpp", model=str(path)):
             pass
+
+
+async def test_too_little_memory_for_a_text_is_told_by_the_key_that_sets_it(
+    bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native.library(), "llama_init_from_model", lambda model, params: None)
+    with pytest.raises(ConfigError, match=r"texts of 128 tokens .*; lower `embedding_context`"):
+        async with running("llamacpp", model=str(bert), context=None):
+            pass
