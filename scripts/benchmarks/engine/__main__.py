@@ -20,16 +20,18 @@ from typing import Any
 from polystack.providers.local.config import BUILTIN
 
 from ..gateway import machine
-from . import cancelling, report, throughput, turns
+from . import apple, cancelling, report, throughput, turns
 from .rivals import Rivals, folder
 from .sample import Refused
 from .setup import Setup
 from .systems import (
+    BatchGenerator,
     ExamplesServer,
     Inside,
     Library,
     LlamaCppServer,
     LlamaServer,
+    MlxServer,
     Polystack,
     Raw,
     System,
@@ -46,7 +48,7 @@ class Plan:
     requests: int  # over which memory is watched
 
 
-PLANS = {"tiny": Plan(2048, 200, turns.REQUESTS), "big": Plan(512, 40, 0)}
+PLANS = {"tiny": Plan(2048, 250, turns.REQUESTS), "big": Plan(512, 40, 0), "mlx": Plan(2048, 60, 0)}
 TURNS = {"slots": 4, "context": 2048}
 
 
@@ -57,10 +59,10 @@ def main() -> None:
     notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="polystack-bench-") as work:
         try:
-            systems = _systems(options)
             for model in options.models:
+                systems = _systems(model, options)
                 samples += _throughput(model, systems, options, Path(work), notes)
-                if options.turns:
+                if options.turns and model != "mlx":
                     told[model] = _turns(model, systems, options, Path(work), notes)
         except Refused as error:
             sys.exit(f"bench: {error}")
@@ -104,9 +106,12 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(","))
 
 
-def _systems(options: argparse.Namespace) -> list[System]:
+def _systems(model: str, options: argparse.Namespace) -> list[System]:
     systems: list[System] = [Raw(), Worker(), Library(), Polystack()]
-    if options.rivals:
+    if model == "mlx":
+        systems = [BatchGenerator(), Library(), Polystack()]
+        systems += [MlxServer()] if options.rivals else []
+    elif options.rivals:
         rivals = Rivals(options.cache)
         systems += [LlamaServer(rivals), LlamaCppServer(rivals), ExamplesServer(rivals)]
     chosen = [s for s in systems if any(part in s.name for part in options.only)]
@@ -119,7 +124,8 @@ def _throughput(
     model: str, systems: list[System], options: argparse.Namespace, work: Path, notes: list[str]
 ) -> Iterator[dict[str, Any]]:
     plan, threads = PLANS[model], options.threads
-    setup = Setup(_file(model, options), max(options.streams), plan.context, threads)
+    file = _file(model, options, work)
+    setup = Setup(file, max(options.streams), plan.context, threads)
     tokens = options.tokens or plan.tokens
     with throughput.started(systems, setup, work / model, notes) as running:
         yield from throughput.measure(
@@ -130,7 +136,7 @@ def _throughput(
 def _turns(
     model: str, systems: list[System], options: argparse.Namespace, work: Path, notes: list[str]
 ) -> dict[str, Any]:
-    setup = Setup(_file(model, options), threads=options.threads, **TURNS)
+    setup = Setup(_file(model, options, work), threads=options.threads, **TURNS)
     served = [system for system in systems if not isinstance(system, Inside)]
     requests = 40 if options.quick else PLANS[model].requests
     with throughput.started(served, setup, work / f"{model}-turns", notes) as running:
@@ -141,7 +147,9 @@ def _turns(
     return told
 
 
-def _file(model: str, options: argparse.Namespace) -> str:
+def _file(model: str, options: argparse.Namespace, work: Path) -> str:
+    if model == "mlx":
+        return str(apple.folder(work / "tiny"))
     if model == "tiny":
         return str(BUILTIN["builtin:tiny"])
     return str(Rivals(options.cache).big())

@@ -47,6 +47,8 @@ GOALS = (
     Goal("HTTP at 8, to llama_cpp.server", "≥", 4, "llama_cpp.server", streams=(8,)),
     Goal("first text at 8, to llama_cpp.server's", "≤", 1 / 8, "llama_cpp.server", streams=(8,),
          measure="first_p50"),
+    Goal("in process, to BatchGenerator", "≥", 0.95, "BatchGenerator", INSIDE, models=("mlx",)),
+    Goal("HTTP at 8, to mlx_lm.server", "≥", 1.5, "mlx_lm.server", streams=(8,), models=("mlx",)),
     Goal("HTTP, to examples/server", "≥", 1.5, "examples/server", models=("tiny",)),
 )  # fmt: skip
 

@@ -37,7 +37,18 @@ def _worker(setup: Setup) -> Inside:
     return Bare(setup)
 
 
-KINDS: dict[str, Callable[[Setup], Inside]] = {"raw": _raw, "stack": _stack, "worker": _worker}
+def _direct(setup: Setup) -> Inside:
+    from .apple import Direct
+
+    return Direct(setup)
+
+
+KINDS: dict[str, Callable[[Setup], Inside]] = {
+    "raw": _raw,
+    "stack": _stack,
+    "worker": _worker,
+    "mlx": _direct,
+}
 
 
 def main() -> None:

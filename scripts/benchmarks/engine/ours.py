@@ -15,15 +15,14 @@ MODEL = "bench"
 
 
 def config(setup: Setup) -> dict[str, Any]:
-    return {
+    common = {
         "model": setup.model,
         "id": MODEL,
         "context": setup.context,
         "slots": setup.slots,
-        "threads": setup.threads,
-        "kv_unified": False,
         "sampling": {"temperature": 0},
     }
+    return common if setup.mlx else {**common, "threads": setup.threads, "kv_unified": False}
 
 
 def distribution(setup: Setup, port: int | None = None) -> dict[str, Any]:
@@ -32,7 +31,9 @@ def distribution(setup: Setup, port: int | None = None) -> dict[str, Any]:
         "name": "bench",
         "apis": ["messages", "responses", "chat"],
         **({"server": {"port": port}} if port else {}),
-        "providers": {"local": {"type": "llamacpp", "config": config(setup)}},
+        "providers": {
+            "local": {"type": "mlx" if setup.mlx else "llamacpp", "config": config(setup)}
+        },
     }
 
 

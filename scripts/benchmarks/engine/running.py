@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..gateway.measuring import free_port
 from ..gateway.processes import Process
-from . import client, inside, ours
+from . import client, inside
 from .sample import Refused, Sample
 from .setup import Setup
 from .systems import Row, System
@@ -45,7 +45,8 @@ class Running:
     def run(self, row: Row, prompts: list[str], tokens: int) -> Sample:
         if row.protocol is None:
             return inside.ask(self.port, prompts, tokens)
-        documents = [client.body(row.protocol, ours.MODEL, [text], tokens) for text in prompts]
+        model = self.system.model
+        documents = [client.body(row.protocol, model, [text], tokens) for text in prompts]
         return Sample.of(*client.ask(self.port, row.protocol, documents))
 
     def memory(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 BATCH = 512  # tokens of a step, at most
 
@@ -20,6 +21,10 @@ class Setup:
     @property
     def cells(self) -> int:
         return self.slots * self.context
+
+    @property
+    def mlx(self) -> bool:
+        return Path(self.model).is_dir()
 
     def written(self) -> str:
         return json.dumps(asdict(self))

@@ -37,6 +37,9 @@ class System(ABC):
     slow: ClassVar[bool] = False
     """Too slow with several streams for as many rounds as the others have."""
 
+    model: ClassVar[str] = ours.MODEL
+    """The name by which a client asks for it."""
+
     @property
     def rows(self) -> Sequence[Row]:
         return [Row(self.name, "chat")]
@@ -148,3 +151,18 @@ class ExamplesServer(Rival):
         script = self.rivals.tree() / "examples" / "server" / "server.py"
         command = [str(self.rivals.python()), str(script), "-C", str(config)]
         return Launch(command, self.rivals.environment())
+
+
+class BatchGenerator(Inside):
+    name, kind = "BatchGenerator", "mlx"
+
+
+class MlxServer(System):
+    name = "mlx_lm.server"
+    model = "default_model"
+
+    def launch(self, setup: Setup, work: Path, port: int) -> Launch:
+        sizes = ["--decode-concurrency", str(setup.slots), "--prompt-concurrency", str(setup.slots)]
+        where = ["--model", setup.model, "--host", "127.0.0.1", "--port", str(port)]
+        command = [sys.executable, "-m", "mlx_lm", "server", *where, *sizes]
+        return Launch(command, {"HF_HUB_OFFLINE": "1"})

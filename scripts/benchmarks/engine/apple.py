@@ -1,0 +1,81 @@
+"""MLX's side: the tiny model as a folder, and `BatchGenerator` used directly."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from polystack.providers.llamacpp.gguf import read_header
+from polystack.providers.local.config import BUILTIN
+
+from .sample import Answer, Sample
+from .setup import Setup
+
+QUANTISED = {"group_size": 32, "bits": 8}  # as in the GGUF file
+
+
+def folder(target: Path) -> Path:
+    """The model that ships as others read it, with the same weights."""
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    from polystack.providers.mlx.gguf import load
+
+    source = BUILTIN["builtin:tiny"]
+    loaded = load(source, None)
+    target.mkdir(parents=True)
+    weights: Any = dict(tree_flatten(loaded.model.parameters()))
+    mx.save_safetensors(str(target / "model.safetensors"), weights)
+    end = loaded.vocabulary.special_texts["eos_token"]
+    told = dict(vars(loaded.model.args))
+    told |= {"eos_token_id": loaded.vocabulary.tokenize(end, False), "quantization": QUANTISED}
+    (target / "config.json").write_text(json.dumps(told))
+    loaded.vocabulary._tokenizer.save(str(target / "tokenizer.json"))
+    tokenizer = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": end,
+        "chat_template": read_header(source).chat_template,
+    }
+    (target / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    return target
+
+
+class Direct:
+    """The limit: mlx-lm's own continuous batching, with nobody to tell."""
+
+    def __init__(self, setup: Setup) -> None:
+        import mlx.core as mx
+        from mlx_lm import load
+        from mlx_lm.generate import BatchGenerator
+
+        self._model, self._tokenizer, *_ = load(setup.model)
+        self._generator: Any = BatchGenerator(
+            self._model,
+            completion_batch_size=setup.slots,
+            prefill_batch_size=setup.slots,
+            stream=mx.default_stream(mx.default_device()),
+        )
+
+    def run(self, prompts: list[str], tokens: int) -> Sample:
+        began = time.perf_counter()
+        read = [
+            self._tokenizer.apply_chat_template(
+                [{"role": "user", "content": text}], add_generation_prompt=True, return_dict=False
+            )
+            for text in prompts
+        ]
+        running = set(self._generator.insert(read, [tokens] * len(read)))
+        first: dict[int, float] = {}
+        answers = []
+        counts = dict.fromkeys(running, 0)
+        while running:
+            for response in self._generator.next()[1]:
+                now = time.perf_counter() - began
+                first.setdefault(response.uid, now)
+                counts[response.uid] += 1
+                if response.finish_reason:
+                    running.discard(response.uid)
+                    answers.append(Answer(counts[response.uid], first[response.uid], now))
+        return Sample.of(answers, time.perf_counter() - began)
