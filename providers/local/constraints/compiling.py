@@ -23,6 +23,7 @@ _PLACE = re.compile(r"(?:at )?(\d+)\((\d+)\): (?P<schema>failed to compile JSON 
 KEPT = 128  # compiled grammars
 TEXT = 2 << 20  # bytes of one grammar
 STACK = 256 << 20  # bytes of address space, of which a deep grammar uses as much as it needs
+FUEL = 200_000  # for the lexer's first states: nested repetitions could take it half a minute
 STATES = 50_000  # of the lexer of one generation, about a kilobyte each
 
 
@@ -62,16 +63,30 @@ class Compiler:
         from llguidance import LLMatcher, LLParserLimits
 
         tokenizer = (self.lexicon.quoted if quoted else self.lexicon).tokenizer
-        limits = LLParserLimits(max_lexer_states=STATES, verbose_errors=False)
+        limits = LLParserLimits(
+            max_lexer_states=STATES, initial_lexer_fuel=FUEL, verbose_errors=False
+        )
         matcher = LLMatcher(
             tokenizer, LLMatcher.grammar_from_lark(text), log_level=0, limits=limits
         )
         if matcher.is_error():
             raise BadGrammar(reason(matcher.get_error()))
         # The copies know the first mask, then.
-        if not any(matcher.compute_bitmask()) or matcher.is_error():
+        mask = matcher.compute_bitmask()
+        if not any(mask) or matcher.is_error():
             raise BadGrammar("there is no text that it matches")
+        # What is too large to be followed is found out by the first step, and here it is a refusal.
+        probe = matcher.deep_copy()
+        probe.consume_token(_first(mask))
+        probe.compute_bitmask()
+        if probe.is_error():
+            raise BadGrammar(reason(probe.get_error()))
         return matcher, tuple(matcher.get_grammar_warnings())
+
+
+def _first(mask: bytes) -> int:
+    at, byte = next((at, byte) for at, byte in enumerate(mask) if byte)
+    return 8 * at + (byte & -byte).bit_length() - 1
 
 
 def reason(error: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from .compiling import reason
 from .lexicon import Lexicon
 
 Allowed = Any  # a numpy array of bool, by token; it is the caller's to change
@@ -92,7 +93,7 @@ class Constraint:
             case _:
                 return None
         if not found.any():
-            raise Unmet(self._matcher.get_error() or "the grammar has no way on from here")
+            raise Unmet(_why(self._matcher) or "the grammar has no way on from here")
         return found
 
     def accept(self, token: int) -> None:
@@ -174,7 +175,7 @@ class Constraint:
 
     def _consume(self, token: int) -> None:
         if not self._matcher.consume_token(token):
-            raise Unmet(self._matcher.get_error() or "a token that the grammar does not allow")
+            raise Unmet(_why(self._matcher) or "a token that the grammar does not allow")
 
     def _matched(self, stage: Bound, piece: bytes) -> None:
         self._begun = True
@@ -184,7 +185,7 @@ class Constraint:
         if not self._matcher.is_stopped():
             return
         if self._matcher.is_error():
-            raise Unmet(self._matcher.get_error())
+            raise Unmet(_why(self._matcher))
         for head, to in stage.heads.items():
             if self._text.endswith(head):
                 self._enter(to)
@@ -222,6 +223,11 @@ class Constraint:
         import numpy
 
         if matcher.is_error():
-            raise Unmet(matcher.get_error())
+            raise Unmet(_why(matcher))
         bits = numpy.frombuffer(matcher.compute_bitmask(), numpy.uint8)
         return numpy.unpackbits(bits, count=size, bitorder="little").view(bool)
+
+
+def _why(matcher: Any) -> str:
+    error: str = matcher.get_error()
+    return reason(error) if error else ""

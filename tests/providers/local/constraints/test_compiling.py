@@ -61,6 +61,8 @@ def test_the_oldest_grammar_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
         ("start: %json {", "failed to parse"),
         ("start: " + "(" * 5000 + '"a"' + ")" * 5000, "too deeply nested"),
         (nested(200), "recursion limit exceeded"),
+        ('start: (("a"{1000}){1000}){1000}', "Too many items"),
+        ("start: /(a{1000}){1000}/", "too many expressions"),
         ('start: "a" // ' + "x" * (2 << 20), "2097152 are the limit"),
     ],
 )
