@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from ...core.canon import ir
 from ...core.canon.errors import StackError
-from ...core.contract.api import Api, Context, Document, Headers, Operation, Rendered
+from ...core.contract.api import Api, Context, Document, Headers, Keeping, Operation, Rendered
 from ...core.contract.losses import Ledger
 from ...core.contract.provider import Model, TokenCount
 from .. import openai
 from ..complaints import waiting
-from . import answer, decoder, embeddings, listing, outbound, request, response
+from . import answer, decoder, embeddings, keeping, listing, outbound, request, response
 from .encoder import Encoder
 from .vocabulary import NAME
 
@@ -33,7 +33,14 @@ class Ollama(Api):
         Operation("about", "about", "GET", "/api/version"),
     )
     handles: ClassVar[frozenset[str]] = frozenset({"stream", "keep_alive"})
+    keeps: ClassVar[bool] = True
     stream_type: ClassVar[str] = Encoder.content_type
+
+    def keeping(self, document: object, operation: str) -> Keeping | None:
+        return keeping.keeping(document, operation)
+
+    def kept(self, wanted: Keeping, operation: str, context: Context) -> Document:
+        return keeping.kept(wanted, operation, context)
 
     def decode(self, document: object, operation: str = "create") -> ir.Request:
         return request.decode(document, operation)

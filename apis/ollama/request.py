@@ -21,7 +21,7 @@ def decode(document: object, operation: str = "create") -> ir.Request:
 
 def _chat(wire: schema.Chat) -> ir.Request:
     if not wire.messages:
-        refuse("messages", "at least one message is required; no model is loaded by asking nothing")
+        refuse("messages", "at least one message is required")
     return _request(
         wire,
         turns=tuple(turns(wire.messages)),
@@ -39,7 +39,7 @@ def _generate(wire: schema.Generate) -> ir.Request:
     if wire.raw:
         raise NotSupported("raw: prompts are written by the model's own template", param="raw")
     if not wire.prompt and not wire.images:
-        refuse("prompt", "field required; no model is loaded by asking nothing")
+        refuse("prompt", "field required")
     said = ir.Text(wire.prompt or "", at="prompt")
     turn = ir.Turn("user", (said, *images(wire.images, "images")), at="prompt")
     system = (ir.Text(wire.system, at="system"),) if wire.system else ()

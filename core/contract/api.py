@@ -44,6 +44,14 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """What a call is for that wants no answer: to have its model loaded, or else let go."""
+
+    model: str
+    loaded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What an Api may not invent for itself.
 
@@ -138,6 +146,8 @@ class Api(ABC):
     """What of a client's headers an upstream of this same protocol is sent: betas, versions."""
     response_headers: ClassVar[tuple[str, ...]] = ()
     """What of such an upstream's headers the client gets; one that ends in `*` is a prefix."""
+    keeps: ClassVar[bool] = False
+    """Whether some calls want no answer: `keeping` is asked of each, and `kept` answers them."""
     stream_type: ClassVar[str] = "text/event-stream"
     """The content type of its streams, by which an upstream's is known to be one."""
     opaque: ClassVar[Literal["signature", "sealed"] | None] = None
@@ -146,6 +156,14 @@ class Api(ABC):
     def claims(self, headers: Headers) -> bool:
         """Whether a request that several APIs could serve, or none, looks like this one's."""
         return True
+
+    def keeping(self, document: object, operation: str) -> Keeping | None:
+        """What a call is for that wants no answer; None for one that does."""
+        return None
+
+    def kept(self, wanted: Keeping, operation: str, context: Context) -> Document:
+        """The answer to a call that wanted none."""
+        raise NotImplementedError(f"{type(self).__name__} has no call that wants no answer")
 
     @abstractmethod
     def decode(self, document: object, operation: str = "create") -> ir.Request:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 
+from ..canon.errors import NotSupported
 from ..contract.api import Document
 from ..contract.provider import Model, Residence
 from .registry import Registry, Target
@@ -36,6 +38,12 @@ async def load(target: Target) -> Document:
 async def unload(target: Target) -> Document:
     await target.provider.unload_model(target.model.id)
     return _entry(target)
+
+
+async def keep(target: Target, loaded: bool) -> None:
+    """What a client asks for in passing; a model that is kept elsewhere is none of its business."""
+    with suppress(NotSupported):
+        await (load(target) if loaded else unload(target))
 
 
 def _qualified(target: Target) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..canon import ir
 from ..canon.errors import ConfigError, InvalidRequest, StackError, UnknownModel
-from ..contract.api import Api, Document, Operation
+from ..contract.api import Api, Context, Document, Keeping, Operation
 from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
 from ..contract.store import Store
@@ -39,6 +40,7 @@ __all__ = ["Call", "Reply", "Stack"]
 
 logger = logging.getLogger("polystack")
 
+SMALL = 4 << 10  # bytes of a body that may want no answer
 OFF_LOOP = 1 << 20  # bytes of a body whose parsing would make everybody else wait
 UNCOUNTED = (404, 405, 501)  # statuses of a server that has no such endpoint
 
@@ -203,7 +205,21 @@ class Stack:
             case "count_tokens":
                 return await self._count(api, operation, call)
             case "generate":
+                if (wanted := self._wanted(api, operation, call)) is not None:
+                    return await self._keep(api, operation, call, wanted)
                 return await self._generate(api, operation, call)
+
+    def _wanted(self, api: Api, operation: Operation, call: Call) -> Keeping | None:
+        """What a call that wants no answer is for; such a one is small."""
+        if not api.keeps or (isinstance(call.body, bytes) and len(call.body) > SMALL):
+            return None
+        return api.keeping(self._document(call), operation.name)
+
+    async def _keep(self, api: Api, operation: Operation, call: Call, wanted: Keeping) -> Reply:
+        target = await self.target(wanted.model)
+        await keeping.keep(target, wanted.loaded)
+        context = Context(call.token, int(time.time()), target.name)
+        return Reply(200, {}, api.kept(wanted, operation.name, context))
 
     async def generate(self, request: ir.Request) -> AsyncGenerator[ir.Event, None]:
         """The events of one answer, with no protocol in between; close it to cancel the work.
