@@ -19,6 +19,7 @@ from . import logs
 from .calling import Calling
 from .serving import CALLS
 from .supervising import Supervisor
+from .suspects import Suspects
 from .told import Told
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class StandIn:
         )
         self._provider = provider
         self._told = Told()
+        self._suspects = Suspects()
         self._models_unloaded, self._residences = provider.models, provider.residences
 
     async def _bring(self) -> Supervisor:
@@ -45,7 +47,9 @@ class StandIn:
         if sys.platform == "win32":
             raise ConfigError(f"{provider.name}: isolate: process is not for Windows; leave it out")
         restarts = provider.config.max_restarts
-        supervisor = Supervisor(provider.name, _settings(provider), restarts, self._told)
+        supervisor = Supervisor(
+            provider.name, _settings(provider), restarts, self._told, self._suspects.crashed
+        )
         await supervisor.start()
         return supervisor
 
@@ -81,7 +85,8 @@ class StandIn:
     async def prepare(self, request: ir.Request) -> Prepared:
         async with self.residency.use() as at:
             child = await at.calling()
-            there = await child.prepare(request)
+            with self._suspects.watched(request):
+                there = await child.prepare(request)
         return replace(there, run=lambda choice: self._run(request, child, there, choice))
 
     async def _run(
@@ -89,12 +94,13 @@ class StandIn:
     ) -> AsyncIterator[ir.Event]:
         async with self.residency.use() as at:
             now = await at.calling()
-            if now is not child:  # the one that has prepared it is gone
-                there = await now.prepare(request)
-            events = cast("AsyncGenerator[ir.Event]", there.run(choice))
-            async with aclosing(events):
-                async for event in events:
-                    yield event
+            with self._suspects.watched(request):
+                if now is not child:  # the one that has prepared it is gone
+                    there = await now.prepare(request)
+                events = cast("AsyncGenerator[ir.Event]", there.run(choice))
+                async with aclosing(events):
+                    async for event in events:
+                        yield event
 
 
 def stand_in(provider: Local) -> Residency[Any]:

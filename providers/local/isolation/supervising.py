@@ -27,11 +27,19 @@ PATIENCE = 20.0  # seconds that a call waits for a child that is coming
 
 
 class Supervisor:
+    """`crashed` is called for each crash, before those are told that were under way."""
+
     def __init__(
-        self, name: str, settings: Mapping[str, Any], max_restarts: int, told: Told
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        max_restarts: int,
+        told: Told,
+        crashed: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self._told = told
+        self._crashed = crashed
         self._settings = settings
         self._max = max_restarts
         self._crashes: deque[float] = deque()
@@ -92,6 +100,7 @@ class Supervisor:
             self._settled.clear()
             self._life = None
             self._told.forget()
+            self._crashed()
             why = await self._ended(life)
             pause = self._counted()
             life.calling.fail(self._cause(why, pause))
