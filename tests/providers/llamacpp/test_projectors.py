@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from engines import answer, running
-from projector_files import TOKENS, png, projector
+from projector_files import TOKENS, merger, planar, png, projector
 
 from polystack.core import ir
 from polystack.core.canon.errors import ConfigError, ContextOverflow, InvalidRequest
@@ -164,6 +164,31 @@ async def test_images_are_announced(eyed: Local) -> None:
     (model,) = await eyed.models()
     assert model.modalities == {"text", "image"}
     assert "vision" in model.features
+
+
+@sighted
+async def test_an_image_may_have_more_rows_than_positions(tmp_path: Path) -> None:
+    """As in Qwen's models, whose rows of an image stand in a plane."""
+    model, eyes = planar(tmp_path / "planar.gguf"), merger(tmp_path / "mmproj.gguf")
+    red, blue = png(250, 0, 0, 112, 84), png(0, 0, 250, 112, 84)
+    letters = ir.OutputFormat("grammar", grammar=ir.ToolGrammar("regex", "[a-z ]{8}"))
+    plain = {"reasoning": ir.ReasoningConfig(enabled=False), "output": letters}
+    asked = [shown("This: ", red, f"and {n}:", blue, "What?", **plain) for n in range(4)]
+    config: dict[str, Any] = {"model": str(model), "context": 512, "sampling": {"temperature": 0}}
+    async with running("llamacpp", projector=str(eyes), **config) as provider:
+        alone = [await said(provider, each) for each in asked]
+        together = await asyncio.gather(*(said(provider, each) for each in asked))
+        first, second = [
+            await provider.count_tokens(shown(*images, "x")) for images in ([red], [red, blue])
+        ]
+        swapped = await said(provider, shown("This: ", blue, "and 0:", red, "What?", **plain))
+        tokenize = provider._engine.vocabulary.tokenize
+        marks = ("<|vision_start|>", "<|vision_end|>", "\n")
+        around = sum(len(tokenize(mark, False)) for mark in marks)
+    assert [text for text, _ in together] == [text for text, _ in alone]
+    assert swapped[1] != pytest.approx(alone[0][1], abs=1e-3)
+    columns = 4  # of three rows each
+    assert second.input - first.input == columns + around
 
 
 # Memory ------------------------------------------------------------------------------------------
