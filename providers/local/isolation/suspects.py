@@ -38,9 +38,9 @@ class Suspects:
             del self._under_way[key]
 
     def crashed(self) -> None:
-        first, *others = [*self._under_way.values()] or [None]
-        if first is not None and all(other is first for other in others):
-            self._crashes.append((self._clock(), _mark(first)))
+        different = {id(request): request for request in self._under_way.values()}
+        if len(different) == 1:
+            self._crashes += [(self._clock(), _mark(request)) for request in different.values()]
 
     def _refuse(self, request: ir.Request) -> None:
         since = self._clock() - SPAN
