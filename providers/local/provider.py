@@ -211,7 +211,10 @@ class Local(Provider):
             )
 
     def _detected(self) -> Formats:
-        return formats(self._source(), self.config.tool_format, self.config.reasoning_format)
+        found = formats(self._source(), self.config.tool_format, self.config.reasoning_format)
+        if found.tools.ready is not None:
+            found.tools.ready()
+        return found
 
     def _parsed(self, tokens: Mapping[str, str] | None = None) -> ChatTemplate:
         from jinja2 import TemplateError

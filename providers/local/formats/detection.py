@@ -17,6 +17,7 @@ CALLS = (
     ("deepseek-v3.2", ("｜DSML｜",)),
     ("deepseek", ("<｜tool▁calls▁begin｜>",)),
     ("kimi-k2", ("<|tool_calls_section_begin|>",)),
+    ("harmony", ("<|channel|>", "<|message|>")),
     ("mistral", ("[TOOL_CALLS]",)),
     ("gemma", ("<|tool_call>call:",)),
     ("gemma", ("<start_function_call>",)),
@@ -38,6 +39,7 @@ THOUGHTS = (
     ("mistral", "[THINK]"),
     ("gemma", "<|channel>thought"),
     ("command", "<|START_THINKING|>"),
+    ("harmony", "<|channel|>analysis"),
 )
 
 
@@ -50,7 +52,9 @@ class Formats:
 
     @property
     def marks(self) -> frozenset[str]:
-        """The texts of tokens that the model writes in its own turn."""
+        """The texts of tokens that the model writes within a text of its own."""
+        if self.tools.answer is not None:  # they begin other texts
+            return frozenset()
         return frozenset([*self.tools.tokens, *self.reasoning.tokens])
 
 

@@ -39,6 +39,14 @@ REASONING = {
         ReasoningFormat("mistral", "Magistral, Ministral 3", "[THINK]", "[/THINK]"),
         ReasoningFormat("gemma", "Gemma 4", "<|channel>thought", "<channel|>", "<|channel>"),
         ReasoningFormat("command", "Command R7B and A", "<|START_THINKING|>", "<|END_THINKING|>"),
+        # What an answer must be begins behind the last mark.
+        ReasoningFormat(
+            "harmony",
+            "gpt-oss",
+            "<|channel|>analysis<|message|>",
+            "<|channel|>final<|message|>",
+            "<|channel|>",
+        ),
         ReasoningFormat("none", "models that do not think, or whose thoughts are to stay text"),
     )
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field
 
-from . import gemma, llama, marked, mistral, objects, pythonic
+from . import gemma, harmony, llama, marked, mistral, objects, pythonic
 from .calls import Reader
 from .glm import GLM, LONGCAT, pairs
 from .hermes import CALL, CALL_END, hermes
@@ -28,6 +28,7 @@ class ToolFormat:
     starts: Mapping[str, Reader] = field(default_factory=dict)
     answer: Reader | None = None
     others: tuple[str, ...] = ()
+    ready: Callable[[], object] | None = None  # raises `ConfigError` where something is missing
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -117,6 +118,13 @@ FORMATS = {
                 pythonic.FENCE: pythonic.fenced,
             },
             others=(*astuple(gemma.GEMMA4), *astuple(gemma.FUNCTION_GEMMA)),
+        ),
+        ToolFormat(
+            "harmony",
+            "gpt-oss",
+            answer=harmony.harmony,
+            others=harmony.MARKS,
+            ready=lambda: harmony.loaded(),
         ),
         ToolFormat("granite", "Granite 3, Phi 4 mini", {"<|tool_call|>": marked.marked()}),
         ToolFormat(

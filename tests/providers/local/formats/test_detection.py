@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from polystack.core.canon.errors import ConfigError
 from polystack.providers.local.config import LocalConfig
+from polystack.providers.local.formats import harmony
 from polystack.providers.local.formats.detection import CALLS, THOUGHTS, formats
 from polystack.providers.local.formats.reasoning import REASONING
 from polystack.providers.local.formats.table import FORMATS
@@ -28,6 +33,11 @@ TEMPLATES = {
     "Kimi K2": ("<|tool_calls_section_begin|><|tool_call_begin|>", "kimi-k2", "think"),
     "Llama 3.1": ("Environment: ipython <|python_tag|>", "llama3", "think"),
     "Llama 3.2": ("Environment: ipython\n{{- '\"parameters\": ' }}", "llama3", "think"),
+    "gpt-oss": (
+        "<|start|>assistant<|channel|>analysis<|message|>",
+        "harmony",
+        "harmony",
+    ),
     "Mistral Nemo": ("[TOOL_CALLS][", "mistral", "think"),
     "Ministral 3": ("[TOOL_CALLS] + [ARGS] [THINK] [/THINK]", "mistral", "mistral"),
     "Gemma 4": ("<|tool_call>call:{{ name }} '<|channel>thought\\n'", "gemma", "gemma"),
@@ -70,3 +80,21 @@ def test_an_unknown_name_is_an_error_that_lists_the_known(field: str) -> None:
     with pytest.raises(ValidationError, match=rf"{field}\n.*'qwen' is no format; known are auto, "):
         LocalConfig.model_validate({"model": "m", field: "qwen"})
     assert LocalConfig.model_validate({"model": "m", field: "auto"})
+
+
+READ_BY_PACKAGE = harmony.loaded  # before any test takes another
+
+
+@pytest.mark.parametrize(
+    ("package", "remedy"),
+    [
+        (None, r"install 'polystack\[harmony\]'"),
+        (SimpleNamespace(HarmonyEncodingName=SimpleNamespace(HARMONY_GPT_OSS="x")), "TIKTOKEN_"),
+    ],
+)
+def test_harmony_without_its_package_or_vocabulary_names_the_remedy(
+    package: Any, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openai_harmony", package)
+    with pytest.raises(ConfigError, match=remedy):
+        READ_BY_PACKAGE.__wrapped__()
