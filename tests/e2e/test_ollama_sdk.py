@@ -213,6 +213,18 @@ def test_texts_are_embedded_and_long_ones_cut(engine: ollama.Client) -> None:
 
 
 @pytest.mark.engine
+def test_a_model_is_let_go_and_loaded_by_asking_nothing(engine: ollama.Client) -> None:
+    gone = engine.generate(model="tiny", keep_alive=0)
+    assert (gone.response, gone.done_reason) == ("", "unload")
+    assert "tiny" not in {model.name for model in engine.ps().models}
+    back = engine.chat(model="tiny")
+    assert (back.message.content, back.done_reason) == ("", "load")
+    assert "tiny" in {model.name for model in engine.ps().models}
+    (streamed,) = engine.generate(model="tiny", stream=True)
+    assert streamed.done
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize(
     ("ask", "status", "problem"),
     [
@@ -221,7 +233,6 @@ def test_texts_are_embedded_and_long_ones_cut(engine: ollama.Client) -> None:
         (lambda c: c.embed("tiny", ""), 400, "input.0: it is empty"),
         (lambda c: c.embed("tiny", "x " * 3000, truncate=False), 400, "reads 2048 at most"),
         (lambda c: c.generate(model="tiny", prompt="x", suffix="y"), 400, "suffix: "),
-        (lambda c: c.generate(model="tiny"), 400, "prompt: field required"),
         (lambda c: c.pull("x"), 404, "POST /api/pull is not served here"),
         (lambda c: c.delete("x"), 404, "DELETE /api/delete is not served here"),
         (

@@ -50,6 +50,6 @@ def test_a_wrong_method_names_the_right_one() -> None:
 
 
 def test_nobodys_path_is_answered_in_the_clients_dialect() -> None:
-    assert found(ALL.match("GET", "/v2/what", ANTHROPIC)) == ("messages", None, "")
-    assert found(ALL.match("GET", "/v2/what", {})) == ("responses", None, "")
+    assert found(ALL.match("GET", "/v9/what", ANTHROPIC)) == ("messages", None, "")
+    assert found(ALL.match("GET", "/v9/what", {})) == ("responses", None, "")
     assert ALL.match("GET", "/v1/models/", {}).operation is None
