@@ -1,20 +1,25 @@
 """GBNF, the grammars of llama.cpp, in the form of Lark that the compiler takes.
 
-A literal and a class are matched character by character, as llama.cpp does it. The compiler's own
-terminals take as much as they can, and would leave `"a"* "ab"` nothing to go on with.
+Where no rule leads back to itself all of them are one regular expression, which costs the least.
+Else literals and classes are matched character by character, as llama.cpp does it: the compiler's
+own terminals take as much as they can, and would leave `"a"* "ab"` nothing to go on with.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .compiling import BadGrammar
 
+NESTED = 200  # rules that are written out where they are used
+LONG = 32 << 10  # characters of what they become
+
 DEPTH = 100  # groups inside of one another
 REPEATED = 2000  # llama.cpp's own limit of a repetition
 
+_NAME = re.compile("<([^<>]+)>")
 _TOKEN = re.compile(
     r"""
       (?P<space>[ \t]+) | (?P<comment>\#[^\r\n]*) | (?P<newline>\r\n?|\n)
@@ -42,9 +47,50 @@ class _Token:
     found: re.Match[str]
 
 
-def lark(text: str) -> str:
-    """The same language, with the rule `start` for `root`. Raises `BadGrammar`."""
-    return _Reader(text).grammar()
+def lark(text: str, *, flat: bool = True) -> str:
+    """The same language, with the rule `start` for `root`. Raises `BadGrammar`.
+
+    `flat` makes it one regular expression where it can be.
+    """
+    rules = _Reader(text).rules()
+    if flat and (whole := _Flat(rules).regex("root")) is not None:
+        return f"start: /{whole}/"
+    numbers = {name: f"r{number}" for number, name in enumerate(rules)}
+    lines = [f"{numbers[name]}: {rule}" for name, rule in rules.items()]
+    written = "\n".join([f"start: {numbers['root']}", *lines])
+    return _NAME.sub(lambda name: numbers[name[1]], written)
+
+
+class _Flat:
+    """Rules written out where they are used."""
+
+    def __init__(self, rules: Mapping[str, str]) -> None:
+        self._rules = rules
+        self._done: dict[str, str | None] = {}
+
+    def regex(self, name: str) -> str | None:
+        """None for what leads back to itself, or becomes too long."""
+        if name not in self._done:
+            self._done[name] = None  # as long as it is being written out
+            if len(self._done) <= NESTED:
+                self._done[name] = self._written(self._rules[name])
+        return self._done[name]
+
+    def _written(self, rule: str) -> str | None:
+        pieces, size = _NAME.split(rule), 0
+        for at in range(1, len(pieces), 2):
+            inside = self.regex(pieces[at])
+            size += len(inside or "")
+            if inside is None or size > LONG:
+                return None
+            pieces[at] = f"({inside})"
+        plain = (_plain(piece) if at % 2 == 0 else piece for at, piece in enumerate(pieces))
+        return "".join(plain)
+
+
+def _plain(rule: str) -> str:
+    """The marks of Lark taken from between its terminals."""
+    return rule.replace('""', "").replace("/", "").replace(" ", "")
 
 
 class _Reader:
@@ -53,7 +99,8 @@ class _Reader:
         self._at = 0
         self._used: dict[str, int] = {}  # the line that each name is first used in
 
-    def grammar(self) -> str:
+    def rules(self) -> dict[str, str]:
+        """In Lark's words, but for the names of rules, which stand in angle brackets."""
         rules: dict[str, str] = {}
         while self._skipped_lines():
             name = self._take("name", "the name of a rule").text
@@ -67,10 +114,7 @@ class _Reader:
         for name, line in self._used.items():
             if name not in rules:
                 raise BadGrammar(f"line {line}: there is no rule {name!r}")
-        numbers = {name: f"r{number}" for number, name in enumerate(rules)}
-        lines = [f"{numbers[name]}: {rule}" for name, rule in rules.items()]
-        written = "\n".join([f"start: {numbers['root']}", *lines])
-        return re.sub("<([^<>]+)>", lambda name: numbers[name[1]], written)
+        return rules
 
     # Tokens --------------------------------------------------------------------------------------
 

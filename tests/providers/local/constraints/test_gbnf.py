@@ -29,10 +29,10 @@ GRAMMARS = {
 }
 
 
-def reader(definition: str) -> Callable[[str], bool]:
+def reader(definition: str, flat: bool = True) -> Callable[[str], bool]:
     """Tells of a text whether the grammar matches it."""
     tokenizer = llguidance.LLTokenizer("byte")
-    grammar = llguidance.LLMatcher.grammar_from_lark(lark(definition))
+    grammar = llguidance.LLMatcher.grammar_from_lark(lark(definition, flat=flat))
     compiled = llguidance.LLMatcher(tokenizer, grammar, log_level=0)
     assert not compiled.is_error(), compiled.get_error()
 
@@ -94,9 +94,26 @@ class LlamaCpp:
 
 
 @pytest.mark.parametrize("name", GRAMMARS)
-def test_a_grammar_matches_some_texts_and_not_others(name: str) -> None:
+def test_a_grammar_matches_the_same_texts_in_one_expression_and_in_rules(name: str) -> None:
     definition, alphabet = GRAMMARS[name]
-    assert set(map(reader(definition), texts(alphabet))) == {True, False}
+    one, several = reader(definition), reader(definition, flat=False)
+    found = [(one(text), several(text)) for text in texts(alphabet)]
+    assert set(found) == {(True, True), (False, False)}
+
+
+def test_rules_that_lead_back_to_themselves_stay_rules() -> None:
+    definition = 'root ::= x\nx ::= "(" x ")" | [a]'
+    assert "r1: " in lark(definition)
+    matches = reader(definition)
+    assert [matches(text) for text in ("a", "((a))", "((a)")] == [True, True, False]
+    assert "r1: " not in lark(definition.replace(" x ", " [b] "))
+
+
+def test_rules_that_would_grow_without_measure_stay_rules() -> None:
+    doubled = "\n".join(f"x{n} ::= x{n + 1} x{n + 1}" for n in range(40))
+    assert "r1: " in lark(f'root ::= x0\n{doubled}\nx40 ::= "a"')
+    chain = "\n".join(f"x{n} ::= x{n + 1}" for n in range(5000))
+    assert "r1: " in lark(f'root ::= x0\n{chain}\nx5000 ::= "a"')
 
 
 @pytest.mark.engine
