@@ -63,7 +63,8 @@ class StandIn:
     async def models(self) -> Sequence[Model]:
         if self.residency.here is None:
             return await self._models_unloaded()
-        found: Sequence[Model] = await self._called("models")
+        async with self.residency.use() as at:
+            found: Sequence[Model] = await (await at.calling()).call("models")
         return found
 
     async def count_tokens(self, request: ir.Request) -> TokenCount:
@@ -78,9 +79,11 @@ class StandIn:
         found: ir.Ranking = await self._called("rerank", request)
         return found
 
-    async def _called(self, method: str, *arguments: Any) -> Any:
+    async def _called(self, method: str, request: ir.Node) -> Any:
         async with self.residency.use() as at:
-            return await (await at.calling()).call(method, *arguments)
+            child = await at.calling()
+            with self._suspects.watched(request):
+                return await child.call(method, request)
 
     async def prepare(self, request: ir.Request) -> Prepared:
         async with self.residency.use() as at:

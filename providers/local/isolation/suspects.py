@@ -23,11 +23,11 @@ SPAN = 600.0  # seconds in which they count
 class Suspects:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._under_way: dict[object, ir.Request] = {}  # a request for each of its choices
+        self._under_way: dict[object, ir.Node] = {}  # a request for each of its choices
         self._crashes: list[tuple[float, bytes]] = []  # when, and the mark of what did it
 
     @contextmanager
-    def watched(self, request: ir.Request) -> Iterator[None]:
+    def watched(self, request: ir.Node) -> Iterator[None]:
         """While it is under way; raises `InvalidRequest` for one that must not be."""
         self._refuse(request)
         key = object()
@@ -42,7 +42,7 @@ class Suspects:
         if len(different) == 1:
             self._crashes += [(self._clock(), _mark(request)) for request in different.values()]
 
-    def _refuse(self, request: ir.Request) -> None:
+    def _refuse(self, request: ir.Node) -> None:
         since = self._clock() - SPAN
         self._crashes = [crash for crash in self._crashes if crash[0] >= since]
         if not self._crashes:  # which is how it should be, and no work then
@@ -55,5 +55,7 @@ class Suspects:
             )
 
 
-def _mark(request: ir.Request) -> bytes:
-    return hashlib.sha256(codec.encode(replace(request, headers={}))).digest()
+def _mark(request: ir.Node) -> bytes:
+    if isinstance(request, ir.Request):
+        request = replace(request, headers={})  # a client may say there how often it has tried
+    return hashlib.sha256(codec.encode(request)).digest()

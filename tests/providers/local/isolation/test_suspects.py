@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from isolating import answer, ask, playing
+from isolating import answer, ask, playing, stream
 
 from polystack.core import ir
 from polystack.core.canon.errors import InvalidRequest, StackError
@@ -41,6 +42,24 @@ async def test_the_third_try_is_refused_and_others_are_answered(
         with pytest.raises(InvalidRequest, match=REFUSED):
             await answer(provider, "die")
         assert await answer(provider, "1") == "0 "
+
+
+async def test_a_call_that_crashes_beside_a_stream_leaves_the_stream_unsuspected() -> None:
+    async with playing() as provider:
+        for _ in range(2):
+            running = await stream(provider, "wait")
+            await anext(running)
+            with pytest.raises(StackError, match="ended by SIGSEGV"):
+                await provider.count_tokens(ask("die at once"))
+            await failed(running)
+        running = await stream(provider, "wait")
+        assert isinstance(await anext(running), ir.Started)
+        await running.aclose()
+
+
+async def failed(events: AsyncIterator[ir.Event]) -> None:
+    *_, last = [event async for event in events]
+    assert isinstance(last, ir.Failed)
 
 
 def test_what_was_under_way_with_others_is_not_suspected() -> None:
