@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 from residing import Slow, opened, used
 
-from polystack.core.canon.errors import ConfigError, Overloaded
+from polystack.core.canon.errors import ConfigError, Conflict, Overloaded
 from polystack.core.canon.sizes import human
 from polystack.core.faces.library.thread import LoopThread
 from polystack.providers.local.budget import Budget
@@ -124,6 +125,76 @@ def test_models_on_two_event_loops_share_a_budget() -> None:
         other.run(theirs.close())
     finally:
         other.stop()
+
+
+class Lagging:
+    """Takes a few turns of the loop to come and to go, and keeps account of the room."""
+
+    room = 0
+
+    def __init__(self, rng: random.Random, size: int, limit: int) -> None:
+        self.rng, self.size, self.limit = rng, size, limit
+        self.within = 0
+
+    async def turns(self) -> None:
+        for _ in range(self.rng.randrange(4)):
+            await asyncio.sleep(0)
+
+    async def bring(self) -> int:
+        Lagging.room += self.size
+        assert Lagging.room <= self.limit, "two took the same room"
+        await self.turns()
+        if self.rng.random() < 0.1:
+            Lagging.room -= self.size
+            raise ConfigError("it fails now and then")
+        self.within += 1
+        assert self.within == 1, "it came twice"
+        return self.size
+
+    async def leave(self, here: int) -> None:
+        await self.turns()
+        self.within -= 1
+        Lagging.room -= self.size
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_comes_and_goes_the_room_is_kept_and_given_back(seed: int) -> None:
+    rng, budget, limit = random.Random(seed), Budget(), 100
+    made = [Lagging(rng, size, limit) for size in (30, 40, 50, 60)]
+    models = [
+        Residency(f"m{one.size}", one.bring, one.leave, Rules(budget=limit), budget=budget)
+        for one in made
+    ]
+    for model, one in zip(models, made, strict=True):
+        model.open(one.size)
+    answered = 0
+
+    async def use(model: Residency[int], one: Lagging) -> None:
+        nonlocal answered
+        with suppress(Overloaded, ConfigError):
+            async with model.use() as here:
+                await one.turns()
+                assert (here, one.within) == (one.size, 1), "it left while it was used"
+                answered += 1
+
+    async def unload(model: Residency[int]) -> None:
+        with suppress(Conflict):
+            await model.unload()
+
+    tasks: list[asyncio.Task[None]] = []
+    for _ in range(300):
+        model, one = rng.choice([*zip(models, made, strict=True)])
+        work = unload(model) if rng.random() < 0.2 else use(model, one)
+        tasks.append(asyncio.create_task(work))
+        if rng.random() < 0.2:
+            rng.choice(tasks).cancel()
+        if rng.random() < 0.5:
+            await asyncio.sleep(0)
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(end) for end in ended} <= {type(None), asyncio.CancelledError}
+    await asyncio.gather(*(model.close() for model in models))
+    assert answered > 20
+    assert (Lagging.room, [one.within for one in made]) == (0, [0] * 4)
 
 
 @pytest.mark.parametrize(
