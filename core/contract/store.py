@@ -27,8 +27,17 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """A record that is to be kept; `expires` is in seconds since 1970, and None is never."""
+
+    key: Key
+    record: bytes
+    expires: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """Some records by their ids, in the order of the ids, and whether there are `more` of them."""
+    """Some records by their ids, in the order they were asked for, and whether there are `more`."""
 
     records: Sequence[tuple[str, bytes]] = ()
     more: bool = False
@@ -40,9 +49,13 @@ class Store(ABC):
     The life of a store: constructed with its validated configuration, `start`, then any number of
     calls at the same time, then `stop`. It starts before the providers and stops after them.
 
-    A store has bounds, and forgets the oldest records to stay within them. So a record may be gone
-    before it expires, and its reader takes that as a fact of life. An expired record is nowhere to
-    be found, whether it still takes up space or not. A record is whole: nobody reads half of one.
+    Every tenant has bounds, and a store forgets the tenant's oldest records to stay within them,
+    at the latest in its next sweep. So a record may be gone before it expires, and its reader takes
+    that as a fact of life. An expired record is nowhere to be found, whether it still takes up
+    space or not. A record is whole: nobody reads half of one.
+
+    What a call has written when it returns is kept, as well as the store can keep anything: one
+    that outlives its process loses nothing of it where the process is killed.
     """
 
     type: ClassVar[str]
@@ -65,12 +78,26 @@ class Store(ABC):
     async def get(self, key: Key) -> bytes | None:
         """The record, or None where there is none any more."""
 
-    @abstractmethod
     async def put(self, key: Key, record: bytes, expires: float | None = None) -> None:
         """Keep a record, in place of what was there; it is then the newest one.
 
-        `expires` is in seconds since 1970, and None is never. Raises `TooLarge` for a record that
-        could not be kept if it were the only one, and changes nothing then.
+        Raises `TooLarge` for a record that could not be kept if it were the only one, and changes
+        nothing then.
+        """
+        await self.put_all([Write(key, record, expires)])
+
+    @abstractmethod
+    async def put_all(self, writes: Sequence[Write]) -> None:
+        """Keep these records, the last one of them the newest: all, or none where it fails."""
+
+    @abstractmethod
+    async def swap(
+        self, key: Key, record: bytes, expected: bytes | None, expires: float | None = None
+    ) -> bool:
+        """Keep a record where `expected` is what is there, and say whether it was.
+
+        None is for a key that has no record. Of any number of swaps at the same time that expect
+        the same, in all processes that share the store, exactly one succeeds.
         """
 
     @abstractmethod
@@ -78,9 +105,38 @@ class Store(ABC):
         """Forget a record; whether there was one."""
 
     @abstractmethod
-    async def list(self, tenant: str, kind: str, after: str = "", limit: int = 100) -> Page:
-        """A tenant's records of one kind whose ids sort behind `after`, at most `limit` of them.
+    async def delete_all(self, tenant: str, kind: str, prefix: str = "") -> int:
+        """Forget a tenant's records of one kind whose ids begin with `prefix`; how many."""
 
-        Ids are ordered as Python orders text. Nothing needs to be at `after`, so that a page's
-        last id is a good place to go on from even if that record has gone in the meantime.
+    @abstractmethod
+    async def list(
+        self,
+        tenant: str,
+        kind: str,
+        after: str = "",
+        limit: int = 100,
+        *,
+        prefix: str = "",
+        backwards: bool = False,
+    ) -> Page:
+        """A tenant's records of one kind whose ids begin with `prefix`, at most `limit` of them.
+
+        Ids are ordered as Python orders text, and those that sort behind `after` are listed; or
+        backwards, from the last one, or from those that sort before `after`. Nothing needs to be at
+        `after`, so that a page's last id is a good place to go on from even if that record has
+        gone in the meantime.
         """
+
+    async def sweep(self) -> int:
+        """Forget now what has expired, and what is beyond the bounds; how many records.
+
+        A store does so by itself from time to time.
+        """
+        return 0
+
+    async def upgrade(self) -> str:
+        """Bring what is kept into the form that this version reads, and say what was done.
+
+        It is called for a store that is not started, by `stack db upgrade`.
+        """
+        return f"a store of type {self.type} has nothing to upgrade"

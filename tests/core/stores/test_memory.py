@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from polystack.core.canon.errors import TooLarge
-from polystack.core.contract.store import Key, Page
+from polystack.core.contract.store import Key, Page, Write
 from polystack.core.stores.memory import Memory, MemoryConfig
 
 
@@ -105,6 +105,33 @@ async def test_pages_follow_one_another_even_where_the_last_record_has_gone() ->
     await store.delete(key("b"))
     page = await store.list("ann", "response", after="b", limit=3)
     assert page == Page([("c", b"c"), ("d", b"d"), ("e", b"e")])
+
+
+async def test_a_tenant_that_keeps_much_takes_nothing_from_another() -> None:
+    store = memory(max_records=2, max_bytes=10)
+    await store.put(key("a", tenant="bob"), b"theirs")
+    for id in ("a", "b", "c"):
+        await store.put(key(id), b"mine!")
+    assert await store.get(key("a", tenant="bob")) == b"theirs"
+    assert store.status() == {"records": 3, "bytes": 16}
+
+
+async def test_a_record_that_is_too_large_keeps_those_beside_it_out() -> None:
+    store = memory(max_bytes=4)
+    with pytest.raises(TooLarge):
+        await store.put_all([Write(key("a"), b"kept"), Write(key("b"), b"large")])
+    assert await store.get(key("a")) is None
+
+
+async def test_a_sweep_forgets_what_has_expired() -> None:
+    clock = Clock()
+    store = memory(clock)
+    await store.put_all([Write(key(id), b"x", clock.time + 5) for id in ("a", "b")])
+    await store.put(key("c"), b"x")
+    assert await store.sweep() == 0
+    clock.time += 5
+    assert await store.sweep() == 2
+    assert store.status() == {"records": 1, "bytes": 1}
 
 
 async def test_nothing_is_left_after_it_has_stopped() -> None:

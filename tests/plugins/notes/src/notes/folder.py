@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Callable, Iterator
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote, unquote
-from uuid import uuid4
 
 from pydantic import BaseModel, Field
 
 from polystack.core.contract.hookspecs import hookimpl
-from polystack.core.contract.store import Key, Page, Store
+from polystack.core.contract.store import Key, Page, Store, Write
+
+T = TypeVar("T")
 
 
 class FolderConfig(BaseModel, extra="forbid"):
@@ -21,28 +27,96 @@ class FolderConfig(BaseModel, extra="forbid"):
 
 
 class Folder(Store):
-    """A file begins with a line that says when its record expires; the record follows."""
+    """A file begins with a line that says when its record expires; the record follows.
+
+    Calls take turns, in all processes. What is to be written is first in a file `journal`, so that
+    whoever comes next can finish what one that was killed had begun.
+    """
 
     type = "folder"
     Config = FolderConfig
     config: FolderConfig
 
-    async def start(self) -> None:
-        self.config.path.mkdir(parents=True, exist_ok=True)
-
     async def get(self, key: Key) -> bytes | None:
-        return await asyncio.to_thread(_read, self._file(key))
+        return await self._alone(lambda: _read(self._file(key)))
 
-    async def put(self, key: Key, record: bytes, expires: float | None = None) -> None:
-        await asyncio.to_thread(self._write, self._file(key), record, expires)
+    async def put_all(self, writes: Sequence[Write]) -> None:
+        await self._alone(lambda: self._keep(writes))
+
+    async def swap(
+        self, key: Key, record: bytes, expected: bytes | None, expires: float | None = None
+    ) -> bool:
+        def swapped() -> bool:
+            if found := _read(self._file(key)) == expected:
+                self._keep([Write(key, record, expires)])
+            return found
+
+        return await self._alone(swapped)
 
     async def delete(self, key: Key) -> bool:
-        was_there = await self.get(key) is not None
-        await asyncio.to_thread(self._file(key).unlink, missing_ok=True)
-        return was_there
+        return await self._alone(lambda: _deleted(self._file(key)))
 
-    async def list(self, tenant: str, kind: str, after: str = "", limit: int = 100) -> Page:
-        return await asyncio.to_thread(self._page, tenant, kind, after, limit)
+    async def delete_all(self, tenant: str, kind: str, prefix: str = "") -> int:
+        place = self._place(tenant, kind)
+
+        def deleted() -> int:
+            return sum(_deleted(place / _name(id)) for id in _ids(place) if id.startswith(prefix))
+
+        return await self._alone(deleted)
+
+    async def list(
+        self,
+        tenant: str,
+        kind: str,
+        after: str = "",
+        limit: int = 100,
+        *,
+        prefix: str = "",
+        backwards: bool = False,
+    ) -> Page:
+        place = self._place(tenant, kind)
+
+        def page() -> Page:
+            ids = sorted((id for id in _ids(place) if id.startswith(prefix)), reverse=backwards)
+            wanted = [id for id in ids if not after or (id < after if backwards else id > after)]
+            read = ((id, _read(place / _name(id))) for id in wanted)
+            found = [(id, record) for id, record in read if record is not None]
+            return Page(found[:limit], more=len(found) > limit)
+
+        return await self._alone(page)
+
+    async def _alone(self, work: Callable[[], T]) -> T:
+        def alone() -> T:
+            with self._turn():
+                return work()
+
+        return await asyncio.to_thread(alone)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        self.config.path.mkdir(parents=True, exist_ok=True)
+        with (self.config.path / "lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            self._finish()
+            yield
+
+    def _keep(self, writes: Sequence[Write]) -> None:
+        files = [(str(self._file(write.key)), _content(write)) for write in writes]
+        _write(self._journal, json.dumps(files).encode())
+        self._finish()
+        kept = sorted(self.config.path.glob("*/*/=*"), key=lambda each: each.stat().st_mtime_ns)
+        for oldest in kept[: -self.config.max_records]:
+            oldest.unlink()
+
+    def _finish(self) -> None:
+        if self._journal.exists():
+            for name, content in json.loads(self._journal.read_bytes()):
+                _write(Path(name), b64decode(content))
+            self._journal.unlink()
+
+    @property
+    def _journal(self) -> Path:
+        return self.config.path / "journal"
 
     def _file(self, key: Key) -> Path:
         return self._place(key.tenant, key.kind) / _name(key.id)
@@ -50,24 +124,17 @@ class Folder(Store):
     def _place(self, tenant: str, kind: str) -> Path:
         return self.config.path / _name(tenant) / _name(kind)
 
-    def _write(self, file: Path, record: bytes, expires: float | None) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(uuid4().hex)  # which is no record's name
-        unfinished.write_bytes(f"{'' if expires is None else expires}\n".encode() + record)
-        unfinished.replace(file)
-        kept = sorted(self.config.path.glob("*/*/=*"), key=lambda each: each.stat().st_mtime_ns)
-        for oldest in kept[: -self.config.max_records]:
-            oldest.unlink(missing_ok=True)
 
-    def _page(self, tenant: str, kind: str, after: str, limit: int) -> Page:
-        found = list(_records(self._place(tenant, kind), after))
-        return Page(found[:limit], more=len(found) > limit)
+def _content(write: Write) -> str:
+    expires = "" if write.expires is None else write.expires
+    return b64encode(f"{expires}\n".encode() + write.record).decode()
 
 
-def _records(place: Path, after: str) -> Iterator[tuple[str, bytes]]:
-    for id in sorted(unquote(file.name[1:]) for file in place.glob("=*")):
-        if id > after and (record := _read(place / _name(id))) is not None:
-            yield id, record
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name("unfinished")  # which is no record's name
+    unfinished.write_bytes(content)
+    unfinished.replace(file)
 
 
 def _read(file: Path) -> bytes | None:
@@ -76,6 +143,16 @@ def _read(file: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     return None if expires and float(expires) <= time.time() else record
+
+
+def _deleted(file: Path) -> bool:
+    was_there = _read(file) is not None
+    file.unlink(missing_ok=True)
+    return was_there
+
+
+def _ids(place: Path) -> list[str]:
+    return [unquote(file.name[1:]) for file in place.glob("=*")]
 
 
 def _name(text: str) -> str:
