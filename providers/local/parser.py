@@ -37,7 +37,10 @@ MARKS = tuple(
 MALFORMED = "a malformed tool call was left in the text"
 NOT_WHOLE = "the arguments of a tool call are not whole"
 NOT_JSON = "the arguments of a tool call are not JSON"
-REMEDY = "ask again, or set `malformed: text` to get such calls as text"
+UNREADABLE = (
+    "the model wrote a tool call that cannot be read ({}); ask again, or set "
+    "`malformed_calls: text` to get such calls as text"
+)
 
 Kind: TypeAlias = Literal["opens", "closes", "calls", "starts"]
 
@@ -217,13 +220,13 @@ class Parser:
             self._source.keep()
             self._state = State.GAP
             return True
-        except Malformed:
-            return self._not_a_call()
+        except Malformed as bad:
+            return self._not_a_call(str(bad))
         except _Enough:
             pass
         return False
 
-    def _not_a_call(self) -> bool:
+    def _not_a_call(self, why: str) -> bool:
         """What the reader has not settled is text; a call that it began ends with what it has."""
         source = self._source
         self._state = State.TEXT if source.mark else State.GAP
@@ -232,7 +235,7 @@ class Parser:
             self._end()
             self._broken(NOT_WHOLE)
         elif not self._quiet:
-            self._broken(MALFORMED)
+            self._broken(MALFORMED, why)
         source.at, read = source.mark, source.text[: source.mark]
         if not self.failed:
             source.keep()
@@ -303,12 +306,12 @@ class Parser:
     def _known(self, name: str) -> Offered:
         return self._tools.get(name, Offered(name))
 
-    def _broken(self, text: str) -> None:
+    def _broken(self, text: str, why: str = "") -> None:
         self.note(text)
         if self._strict and not self._cut:
             self._end()
-            why = f"the model wrote a tool call that cannot be read: {text}; {REMEDY}"
-            self._events.append(ir.Failed(StackError(why, code="malformed_tool_call")))
+            error = StackError(UNREADABLE.format(why or text), code="malformed_tool_call")
+            self._events.append(ir.Failed(error))
             self.done = self.failed = True
 
     # Events --------------------------------------------------------------------------------------

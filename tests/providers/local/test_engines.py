@@ -15,6 +15,7 @@ from engines import ENDLESS, HELLO, WEATHER, answer, ask, running, settled, text
 from polystack.core import ir
 from polystack.core.canon.collect import collect
 from polystack.core.canon.errors import ContextOverflow, InvalidRequest, Overloaded
+from polystack.providers.local.constraints.enforcing import Enforcer
 from polystack.providers.local.provider import Local
 
 pytestmark = pytest.mark.engine
@@ -362,3 +363,25 @@ async def test_calls_and_thoughts_are_read_in_the_configured_form(engine: Start)
     async with engine(tool_format="mistral", reasoning_format="none") as configured:
         assert (await text(configured, weather)).startswith("<tool_call>")
         assert (await text(configured, adding)).startswith("<think>")
+
+
+@pytest.mark.parametrize("malformed", ["text", "error"])
+async def test_a_call_that_cannot_be_read_is_text_or_an_error_as_configured(
+    engine: Start, malformed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Enforcer, "available", lambda: False)
+    async with engine(malformed_calls=malformed) as provider:
+        vocabulary = provider._engine.vocabulary
+        braces = {t: -100.0 for t in range(vocabulary.size) if b"{" in vocabulary.piece(t)}
+        sampling = ir.Sampling(logit_bias=braces, max_tokens=40)
+        request = ask("What is the weather in Paris?", tools=(WEATHER,), sampling=sampling)
+        events = [event async for event in (await provider.prepare(request)).run(0)]
+    written = "".join(event.text for event in events if isinstance(event, ir.Delta))
+    last = events[-1]
+    if malformed == "text":
+        assert written.startswith("<tool_call>")
+        assert isinstance(last, ir.Finished)
+        assert last.extra == {"stack": {"notes": ["a malformed tool call was left in the text"]}}
+    else:
+        assert isinstance(last, ir.Failed)
+        assert "`malformed_calls: text`" in last.error.message
