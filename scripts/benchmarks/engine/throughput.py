@@ -48,7 +48,8 @@ def measure(
     rows = [(one, row) for one in running for row in one.system.rows]
     for many in streams:
         for round in range(rounds):
-            for one, row in rows:
+            # Each is first in turn: whoever comes after a busy one may find it still at work.
+            for one, row in [*rows[round % len(rows) :], *rows[: round % len(rows)]]:
                 if one.system.slow and many > 1 and round >= FEW:
                     continue
                 labels = {"model": model, "row": row.name, "streams": many, "round": round}

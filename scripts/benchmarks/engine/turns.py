@@ -50,10 +50,11 @@ def cancelled(one: Running, slots: int, rounds: int) -> Told:
 
 
 def _taken_over(one: Running, slots: int) -> float:
-    streams = [_stream(one, text) for text in counting(random.randrange(100), slots)]
+    *texts, late = counting(random.randrange(100), slots + 1)
+    streams = [_stream(one, text) for text in texts]
     try:
         client.until(streams, lambda: all(stream.begun for stream in streams))
-        waiting = _stream(one, "Say hello")
+        waiting = _stream(one, late)
         streams.append(waiting)
         client.until(streams, _after(0.1))
         began = time.perf_counter()
