@@ -49,7 +49,8 @@ def measure(
     for many in streams:
         for round in range(rounds):
             # Each is first in turn: whoever comes after a busy one may find it still at work.
-            for one, row in [*rows[round % len(rows) :], *rows[: round % len(rows)]]:
+            first = round % max(1, len(rows))
+            for one, row in rows[first:] + rows[:first]:
                 if one.system.slow and many > 1 and round >= FEW:
                     continue
                 labels = {"model": model, "row": row.name, "streams": many, "round": round}
