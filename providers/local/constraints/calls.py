@@ -8,7 +8,7 @@ stage of its own there: behind the head of such a call, and before its tail.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ....core.canon import ir
@@ -60,6 +60,7 @@ class Calls:
         self, tools: Mapping[str, ir.Tool], compiler: Compiler, forms: Sequence[Form]
     ) -> None:
         self._compiler = compiler
+        self._tools = tools
         self._ways = [_Ways(number, form) for number, form in enumerate(forms)]
         self._losses: dict[tuple[str, str], Loss] = {}
         for ways in self._ways:
@@ -75,8 +76,7 @@ class Calls:
         return literal(text, self._compiler.lexicon.marks)
 
     def _add(self, ways: _Ways, name: str, tool: ir.Tool, head: str, tail: str) -> None:
-        quoted = json.dumps(name, ensure_ascii=False)
-        head = head.replace("{quoted}", quoted).replace("{name}", name)
+        head = _named(head, name)
         around = ways.form.way.quoted
         if tool.grammar is not None and around is not None:
             head = head.replace(NUMBER, "0") + around[0]
@@ -148,11 +148,30 @@ class Calls:
 
     # Stages --------------------------------------------------------------------------------------
 
-    def watched(self, then: Stage, *, leading: bool) -> dict[bytes, Stage]:
-        """The stages behind the triggers of calls that may come anywhere, or `leading` only."""
+    def leading(self, then: Stage) -> dict[bytes, Stage]:
+        """The stages behind what counts where the answer begins: all of a call's head, by tool.
+
+        No mark says there that a call is meant, and no other text may be bent into one.
+        """
+        return {
+            trigger: stage
+            for calls in self._by_tool()
+            for trigger, stage in calls.anywhere(then).items()
+        }
+
+    def _by_tool(self) -> Iterator[Calls]:
+        for form in (ways.form for ways in self._ways if ways.form.leading):
+            for name, tool in self._tools.items():
+                for head, tail in form.calls:
+                    trigger = form.trigger + _named(head, name)
+                    alone = replace(form, trigger=trigger, calls=(("", tail),), leading=False)
+                    yield Calls({name: tool}, self._compiler, (alone,))
+
+    def anywhere(self, then: Stage) -> dict[bytes, Stage]:
+        """The stages behind the triggers of calls that may come anywhere."""
         found: dict[str, list[str]] = {}
         for ways in self._ways:
-            if ways.form.leading == leading:
+            if not ways.form.leading:
                 found.setdefault(ways.form.trigger, []).append(f"section_{ways.number}")
         return {
             trigger.encode(): self.stage(f"start: {' | '.join(sections)}", then)
@@ -192,3 +211,8 @@ class Calls:
             f"enforced: {bad}; change the grammar, or offer the tool without one",
             param=at,
         )
+
+
+def _named(head: str, name: str) -> str:
+    quoted = json.dumps(name, ensure_ascii=False)
+    return head.replace("{quoted}", quoted).replace("{name}", name)

@@ -17,8 +17,8 @@ class Form:
     them, and `end`. A call is its arguments with what stands before and behind
     them, in one of the `calls`, which have places for the tool's name.
 
-    `leading` triggers count only where the answer begins. A form that `needs` a token is that of
-    the models which have it.
+    `leading` forms count only where the answer begins, and with the tool's name. A form that
+    `needs` a token is that of the models which have it.
     """
 
     trigger: str

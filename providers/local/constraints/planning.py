@@ -153,8 +153,8 @@ def _stage(
 def _watching(calls: Calls, thoughts: Thoughts) -> Free:
     """Anything, until a call begins; what is only thought of is none."""
     lazy = Free()
-    lazy.marks |= calls.watched(lazy, leading=False)
-    lazy.leading |= calls.watched(lazy, leading=True)
+    lazy.marks |= calls.anywhere(lazy)
+    lazy.leading |= calls.leading(lazy)
     thinking = Free({thoughts.format.closes.encode(): lazy})
     if thoughts.possible:
         lazy.leading[thoughts.format.opens.encode()] = thinking

@@ -223,6 +223,19 @@ def test_a_text_is_free_up_to_its_end(name: str, text: str, written: str) -> Non
     assert constraint.allowed() is not None
 
 
+@pytest.mark.parametrize("name", ["llama3", "generic"])
+def test_json_that_no_mark_announces_is_a_call_only_with_the_name_of_a_tool(name: str) -> None:
+    vocabulary = words(name)
+    key = "parameters" if name == "llama3" else "arguments"
+    text = begun(vocabulary, plan(name, vocabulary).stage)
+    assert accepted(text, vocabulary, '{"name": "Ann", "').allowed() is None
+    call = begun(vocabulary, plan(name, vocabulary).stage)
+    assert accepted(call, vocabulary, f'{{"name": "weather", "{key}": ').allowed() is not None
+    pin = begun(vocabulary, plan(name, vocabulary).stage)
+    accepted(pin, vocabulary, f'{{"name": "pin", "{key}": {{"input": "ab')
+    assert accepted(pin, vocabulary, '1"}}').allowed() is None
+
+
 def test_what_cannot_be_enforced_is_said() -> None:
     """Llama 4's calls begin with a bracket, as many a text does."""
     vocabulary = Words([])
