@@ -6,7 +6,6 @@ not read what was said before.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +68,6 @@ class Batcher:
         import mlx.core as mx
 
         del self.loaded
-        gc.collect()
         mx.clear_cache()
 
     @property
