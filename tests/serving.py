@@ -35,6 +35,7 @@ def served(source: str | Path, *args: str, stack: Path = STACK) -> Iterator[tupl
                 raise AssertionError(process.stderr.read().decode())
         finally:
             process.terminate()
-            process.communicate(timeout=40)
+            _, said = process.communicate(timeout=40)
     # A signal is how a server is asked to end, and no failure.
-    assert process.returncode == 0, f"stack run ended with {process.returncode}"
+    last = said.decode("utf-8", "replace")[-2000:]
+    assert process.returncode == 0, f"stack run ended with {process.returncode}: {last}"

@@ -19,12 +19,15 @@ from ..local.families import family
 
 KEPT_ARRAY = 1024  # elements
 STRING_LIMIT = 16 << 20
+LAYERS = 512  # llama.cpp ends the process for more, and for none
+EPSILONS = ("attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon")  # likewise below 0
 ALIGNMENT = 32
 
 _SCALARS = dict(enumerate(["B", "b", "H", "h", "I", "i", "f", "?", None, None, "Q", "q", "d"]))
 _STRING, _ARRAY = 8, 9
 _TEMPLATE = "tokenizer.chat_template"
 
+F32 = 0  # the type of a tensor
 # Type of a tensor -> elements in a block, bytes of a block; unknown types are left to the engine.
 _BLOCKS: dict[int, tuple[int, int]] = {
     0: (1, 4),  # F32
@@ -235,7 +238,23 @@ def _header(reader: _Reader) -> Header:
     if not metadata.get("general.architecture"):
         raise BadGGUF("its header names no architecture")
     marks = None if _TEMPLATE in metadata else family(reader.knows)
-    return Header(version, tensors, metadata, entries, types, marks)
+    header = Header(version, tensors, metadata, entries, types, marks)
+    _check(header, entries)
+    return header
+
+
+def _check(header: Header, entries: Mapping[str, Tensor]) -> None:
+    """Refuse what the engine would end the process for."""
+    layers = header.number("block_count")
+    if layers is not None and not 0 < layers <= LAYERS:
+        raise BadGGUF(f"its header is corrupt: a model of {layers} layers")
+    for name in EPSILONS:
+        value = header.metadata.get(f"{header.architecture}.{name}")
+        if isinstance(value, float) and not 0 <= value < 1:  # NaN is in no range
+            raise BadGGUF(f"its header is corrupt: {name} is {value:g}")
+    for name, entry in entries.items():
+        if name.endswith("norm.weight") and entry.type != F32:
+            raise BadGGUF(f"its header is corrupt: {name} is not stored as F32")
 
 
 def _tensor(reader: _Reader) -> tuple[str, Tensor, int]:

@@ -74,6 +74,11 @@ def last_words() -> str:
     return _errors[-1][:300] if _errors else "the engine gave no reason"
 
 
+def first_words() -> str:
+    """What came before its last words, and is the cause."""
+    return _errors[0][:300] if _errors else last_words()
+
+
 class Model:
     """The weights of one file."""
 
@@ -85,7 +90,7 @@ class Model:
         _errors.clear()
         self.handle = lib.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
-            raise ConfigError(f"{path}: the engine cannot load this model: {last_words()}")
+            raise ConfigError(f"{path}: the engine cannot load this model: {first_words()}")
 
     def close(self) -> None:
         handle, self.handle = self.handle, None

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from ...core.canon.errors import Conflict, Overloaded
+from ...core.canon.errors import ConfigError, Conflict, InvalidRequest, Overloaded
 from ...core.contract.provider import State
 from .budget import BUDGET, Budget
 
@@ -112,11 +112,18 @@ class Residency(Generic[T]):
         self.used = next(_uses)
         self._wait_no_more()
         try:
-            yield await self.arrived()
+            yield await self._asked_for()
         finally:
             self.uses -= 1
             self.used = next(_uses)
             self._wait_for_more()
+
+    async def _asked_for(self) -> T:
+        """A client that asks again would have the same broken file loaded again: a 400 tells it."""
+        try:
+            return await self.arrived()
+        except ConfigError as error:
+            raise InvalidRequest(str(error)) from None
 
     async def arrived(self) -> T:
         """Wait until it is in memory; raises why it cannot be."""

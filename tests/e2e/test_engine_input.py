@@ -182,15 +182,15 @@ def test_a_tool_whose_grammar_cannot_be_kept_is_refused(
     server: Server, api: str, case: str
 ) -> None:
     syntax, definition, said = BAD_TOOLS[case]
-    grammar = {"syntax": syntax, "definition": definition}
+    grammar: Document = {"syntax": syntax, "definition": definition}
     match api:
         case "messages":
             pytest.skip("Messages has no freeform tools")
         case "responses":
-            tool: Document = {"format": {"type": "grammar"} | grammar}
-            tools = [{"type": "custom", "name": "edit"} | tool]
+            tool: Document = {"type": "custom", "name": "edit"}
+            tools = [tool | {"format": {"type": "grammar"} | grammar}]
         case _:
-            custom = {"name": "edit", "format": {"type": "grammar", "grammar": grammar}}
+            custom: Document = {"name": "edit", "format": {"type": "grammar", "grammar": grammar}}
             tools = [{"type": "custom", "custom": custom}]
     assert said in server.refuses(api, ask(api, "Go on", tools=tools))
 
