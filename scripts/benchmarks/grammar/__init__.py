@@ -1,1 +1,1 @@
-"""Grammars: what the two libraries cost and cover, and what the enforced answers are worth."""
+"""Grammars: what the two libraries cost, and how much of a test suite they cover."""

@@ -17,9 +17,6 @@ def main() -> None:
         "--vocab", type=Path, action="append", default=[], help="a GGUF file, for its vocabulary"
     )
     parser.add_argument("--suite", type=Path, help="a checkout of the JSON Schema Test Suite")
-    parser.add_argument(
-        "--long", type=int, default=0, metavar="N", help="have the tiny model make N of each thing"
-    )
     options = parser.parse_args()
     for path in [BUILTIN["builtin:tiny"], *options.vocab]:
         words = vocabulary(path)
@@ -28,10 +25,6 @@ def main() -> None:
     if options.suite is not None:
         words = vocabulary(BUILTIN["builtin:tiny"])
         coverage.report(words, [Guidance(words), Gbnf(words)], options.suite)
-    if options.long:
-        from . import evaluation
-
-        evaluation.report(options.long, options.suite)
 
 
 if __name__ == "__main__":
