@@ -17,6 +17,7 @@ from .encoder import Encoder
 from .relay import ResponsesRelay
 from .request import decode, encode
 from .response import document
+from .state import OPERATIONS, State
 
 # What the answer echoes or says itself, and what is for other servers to act on.
 HANDLED = """
@@ -46,11 +47,13 @@ class Responses(api.Api):
         Operation("input_tokens", "count_tokens", "POST", "/v1/responses/input_tokens"),
         Operation("models", "models", "GET", "/v1/models"),
         Operation("model", "model", "GET", "/v1/models/{id}"),
+        *OPERATIONS,
     )
     handles = frozenset(HANDLED.split())
     request_headers = openai.REQUEST_HEADERS | CODEX_REQUEST_HEADERS
     response_headers = openai.RESPONSE_HEADERS + CODEX_RESPONSE_HEADERS
     opaque = "sealed"
+    state = State()
 
     def decode(self, document: object, operation: str = "create") -> ir.Request:
         return decode(document, operation)

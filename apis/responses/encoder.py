@@ -33,6 +33,7 @@ class State(Enum):
 class Encoder(api.Encoder):
     def __init__(self, request: ir.Request, context: Context) -> None:
         self._request = request
+        self._context = context
         self._losses = context.losses
         self._known_losses = len(context.losses)
         self._view = view(request, context)
@@ -150,7 +151,7 @@ class Encoder(api.Encoder):
 
     def _terminal(self, kind: str, answer: Document) -> Iterator[bytes]:
         self._state = State.DONE
-        note_unmet(self._request, self._losses)
+        note_unmet(self._request, self._context)
         if new := list(self._losses)[self._known_losses :]:
             value = fidelity(new)
             if value != "exact":

@@ -64,6 +64,7 @@ def echo(request: ir.Request, context: Context) -> Document:
         "previous_response_id": None,
         "service_tier": "default",
         "store": False,
+        **context.shown,
     }
 
 
@@ -109,10 +110,10 @@ def _refuses(item: Document) -> bool:
     return any(part.get("type") == "refusal" for part in item.get("content") or ())
 
 
-def note_unmet(request: ir.Request, losses: Ledger) -> None:
+def note_unmet(request: ir.Request, context: Context) -> None:
     for name, (value, why) in UNMET.items():
-        if own(request).get(name) == value:
-            losses.dropped(name, why)
+        if own(request).get(name) == value and context.shown.get(name) != value:
+            context.losses.dropped(name, why)
 
 
 # The answer at each of its stages ----------------------------------------------------------------
@@ -166,7 +167,7 @@ def write_usage(usage: ir.Usage | None) -> Document | None:
 
 def document(request: ir.Request, response: ir.Response, context: Context) -> Document:
     seen: View = view(request, context)
-    note_unmet(request, context.losses)
+    note_unmet(request, context)
     # Only the last item depends on the outcome, and the outcome only on what the items say.
     status = OUTCOMES[response.stop.reason].item_status
     output = write_items(response.parts, seen, status)

@@ -15,12 +15,13 @@ from ..canon import ir
 from ..canon.errors import StackError
 from .losses import Ledger
 from .provider import Model, TokenCount
+from .state import State
 
 Document = dict[str, Any]
 Headers = Mapping[str, str]  # names in lower case
 
 Action = Literal[
-    "generate", "count_tokens", "embed", "rerank", "models", "running", "model", "about"
+    "generate", "count_tokens", "embed", "rerank", "models", "running", "model", "about", "state"
 ]
 
 
@@ -30,11 +31,11 @@ class Operation:
 
     `models` lists what is served, and `running` those of it that need not be loaded first;
     `model` describes one, named by the path's `{id}` or else by the body; `about` describes the
-    server itself.
+    server itself; `state` is about answers that are kept, and the business of the Api's `State`.
 
-    `path` may end in `{id}`, which takes the rest of the path, slashes included. Several APIs may
-    declare the same method and path: the first whose `claims` accepts the request's headers
-    serves it.
+    `path` may have `{id}` and `{item}` in it, each of which takes what stands between two slashes;
+    at the end of a path it takes the rest of it, slashes included. Several APIs may declare the
+    same method and path: the first whose `claims` accepts the request's headers serves it.
     """
 
     name: str
@@ -58,12 +59,14 @@ class Context:
     `token` is 32 random hex digits, unique to the call, from which the Api makes its identifiers;
     `created` is in whole seconds since 1970; `model` is the name that the client asked for.
     `losses` is what is known before the answer begins, and where the encoder adds its own.
+    `shown` are fields of the answer that say what is kept of it.
     """
 
     token: str
     created: int
     model: str
     losses: Ledger = field(default_factory=Ledger)
+    shown: Document = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,8 @@ class Api(ABC):
     """The content type of its streams, by which an upstream's is known to be one."""
     opaque: ClassVar[Literal["signature", "sealed"] | None] = None
     """The field of a `Reasoning` with text that its clients echo unread: where a seal goes."""
+    state: ClassVar[State | None] = None
+    """How it goes on from answers that are kept; None for a protocol that keeps none."""
 
     def claims(self, headers: Headers) -> bool:
         """Whether a request that several APIs could serve, or none, looks like this one's."""

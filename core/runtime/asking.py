@@ -29,6 +29,8 @@ class Asked:
         self._max_depth = max_depth
         self._written = b""
         self._scanned: Scan | None = None
+        self._document: object = None
+        self._parsed = False
         self._request: ir.Request | None = None
 
     @property
@@ -50,12 +52,19 @@ class Asked:
         return self._scanned
 
     @property
+    def document(self) -> object:
+        if not self._parsed:
+            body = self._body
+            self._document = (
+                json_body.parse(body, self._max_depth) if isinstance(body, bytes) else body
+            )
+            self._parsed = True
+        return self._document
+
+    @property
     def request(self) -> ir.Request:
         if self._request is None:
-            document: object = self._body
-            if isinstance(self._body, bytes):
-                document = json_body.parse(self._body, self._max_depth)
-            self._request = self._api.decode(document, self._operation.name)
+            self._request = self._api.decode(self.document, self._operation.name)
         return self._request
 
     def read(self, scanning: bool) -> None:

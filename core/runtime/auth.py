@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..canon.errors import Unauthenticated
+from .call import EVERYBODY
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -19,10 +20,13 @@ class Keys:
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         self._digests = [_digest(key.get_secret_value()) for key in keys]
 
-    def check(self, headers: Mapping[str, str]) -> None:
-        """Raises `Unauthenticated` for a request without one of the keys."""
+    def check(self, headers: Mapping[str, str]) -> str:
+        """Whose request it is; raises `Unauthenticated` for one without one of the keys.
+
+        Each key is a tenant of its own. Its name tells nothing of the key.
+        """
         if not self._digests:
-            return
+            return EVERYBODY
         given = _given(headers)
         if given is None:
             raise Unauthenticated(
@@ -32,6 +36,7 @@ class Keys:
         # Compare with every key, so that time does not tell which one was near.
         if not sum(hmac.compare_digest(digest, known) for known in self._digests):
             raise Unauthenticated("the API key is not one of this stack's keys")
+        return hashlib.sha256(b"tenant " + digest).hexdigest()[:32]
 
 
 def _given(headers: Mapping[str, str]) -> str | None:

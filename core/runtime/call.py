@@ -8,16 +8,26 @@ from dataclasses import dataclass, field
 
 from ..contract.api import Document
 
+EVERYBODY = "everybody"  # the tenant where no keys tell clients apart
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a client sent: a body as bytes or parsed, headers in lower case, the path's `{id}`."""
+    """What a client sent: a body as bytes or parsed, headers in lower case, the path's `{id}`.
+
+    `items` are all parameters of the path; `tenant` is whose records the call can see.
+    """
 
     body: bytes | Document = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    item: str = ""
+    items: tuple[str, ...] = ()
     query: str = ""
+    tenant: str = EVERYBODY
     token: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def item(self) -> str:
+        return self.items[0] if self.items else ""
 
     @property
     def request_id(self) -> str:

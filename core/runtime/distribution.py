@@ -95,6 +95,8 @@ class StoreEntry(_Entry):
     """The plugin, as `stack list stores` names it."""
     config: dict[str, Any] = {}
     """What the store's type asks for."""
+    keep: float = Field(default=30 * 86400.0, gt=0, le=1e10)
+    """Seconds for which an answer is kept; by default thirty days."""
 
 
 class ModelEntry(_Entry):

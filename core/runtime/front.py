@@ -59,11 +59,16 @@ class Front:
     def match(self, method: str, path: str, headers: Mapping[str, str]) -> Match:
         return self._routes.match(method, path, headers)
 
-    def admit(self, match: Match, method: str, path: str, headers: Mapping[str, str]) -> Operation:
-        """The operation that a call asks for; raises for a stranger, or where there is none."""
-        self._keys.check(headers)
+    def admit(
+        self, match: Match, method: str, path: str, headers: Mapping[str, str]
+    ) -> tuple[Operation, str]:
+        """The operation that a call asks for, and its tenant.
+
+        Raises for a stranger, or where there is none.
+        """
+        tenant = self._keys.check(headers)
         if match.operation is not None:
-            return match.operation
+            return match.operation, tenant
         if match.allowed:
             raise WrongMethod(method, path, match.allowed)
         raise NotFound(f"{method} {path} is not served here; see GET / for what is")

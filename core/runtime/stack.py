@@ -17,21 +17,26 @@ from functools import partial
 from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from urllib.parse import parse_qsl
 
 from ..canon import ir
 from ..canon.errors import ConfigError, InvalidRequest, StackError, UnknownModel
 from ..contract.api import Api, Context, Document, Keeping, Operation
 from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
+from ..contract.state import Asking, Records
 from ..contract.store import Store
 from . import body, embedding, fallback, forwarding, keeping, translating
 from .asking import Asked
 from .call import Call, Reply
 from .catalog import Catalog
 from .plugins import Plugins
+from .records import Kept, Nothing
 from .registry import Registry, Target
 from .resolver import Route, resolve
-from .sealing import Seals, opened
+from .sealing import Seals
+from .sealing import opened as unsealed
+from .sessions import Session
 
 if TYPE_CHECKING:
     from .config import Loaded, Source
@@ -202,6 +207,8 @@ class Stack:
                 return Reply(200, {}, api.about(version("polystack")))
             case "embed" | "rerank":
                 return await self._embed(api, operation, call)
+            case "state":
+                return await self._state(api, operation, call)
             case "count_tokens":
                 return await self._count(api, operation, call)
             case "generate":
@@ -248,9 +255,10 @@ class Stack:
 
     async def _generate(self, api: Api, operation: Operation, call: Call) -> Reply:
         asked, target = await self._asked(api, operation, call)
+        session = await self._session(api, operation, call, asked, target)
+        attempt = partial(self._answer, api, operation, call, asked, session)
         if not target.fallbacks:
-            return await self._answer(api, operation, call, asked, target)
-        attempt = partial(self._answer, api, operation, call, asked)
+            return await attempt(target)
         return await fallback.first_able(api, self._candidates(target), attempt)
 
     async def _candidates(self, target: Target) -> AsyncIterator[Target]:
@@ -263,14 +271,61 @@ class Stack:
                 logger.warning("a fallback of %s is not there: %s", target.name, error.message)
 
     async def _answer(
-        self, api: Api, operation: Operation, call: Call, asked: Asked, target: Target
+        self,
+        api: Api,
+        operation: Operation,
+        call: Call,
+        asked: Asked,
+        session: Session | None,
+        target: Target,
     ) -> Reply:
         route, native = self._route(api, operation, call, asked, target)
         settings = self.distribution.server
-        if route.kind == "native" and native is not None:
+        if route.kind == "native" and native is not None and session is None:
             return await forwarding.forward(api, native, target, settings, call.request_id)
-        request = _for_provider(asked.request, api, call, target)
-        return await translating.translate(api, request, target, route, call, settings, self._seals)
+        if route.kind == "native":
+            route = Route("rewritten", ["kept"])  # no upstream knows what it goes on from
+        wanted = asked.request if session is None else session.request
+        request = _for_provider(wanted, api, call, target)
+        return await translating.translate(
+            api, request, target, route, call, settings, self._seals, session
+        )
+
+    # What is kept --------------------------------------------------------------------------------
+
+    async def _session(
+        self, api: Api, operation: Operation, call: Call, asked: Asked, target: Target
+    ) -> Session | None:
+        """What a call goes on from, and how its answer is kept; None where that is not our task.
+
+        An upstream that speaks this protocol keeps its answers itself: only what goes on from one
+        of ours is ours to answer. A name that nobody here knows may be one of the upstream's.
+        """
+        state, native = api.state, api.name in target.model.native
+        if state is None or (native and not state.touches(asked.raw)):
+            return None
+        asking = self._asking(call, asked.document)
+        opened = await state.open(asking)
+        if opened.unknown is not None:
+            if native and not target.fallbacks:
+                return None
+            raise opened.unknown
+        if native and not opened.continues:
+            return None
+        return Session(api, state, asking, opened, operation.name)
+
+    async def _state(self, api: Api, operation: Operation, call: Call) -> Reply:
+        assert api.state is not None, "an Api that declares the action has a state"
+        document = self._document(call) if call.body else None
+        answer = await api.state.serve(operation.name, self._asking(call, document))
+        return Reply(200, {}, answer)
+
+    def _asking(self, call: Call, document: object) -> Asking:
+        records: Records = Nothing()
+        if self.store is not None and self.distribution.store is not None:
+            records = Kept(self.store, call.tenant, self.distribution.store.keep)
+        query = dict(parse_qsl(call.query, keep_blank_values=True))
+        return Asking(records, call.token, int(time.time()), document, call.items, query)
 
     async def _count(self, api: Api, operation: Operation, call: Call) -> Reply:
         asked, target = await self._asked(api, operation, call)
@@ -280,7 +335,11 @@ class Stack:
             reply = await forwarding.forward(api, native, target, settings, call.request_id)
             if reply.status not in UNCOUNTED:
                 return reply
-        request = opened(_for_provider(asked.request, api, call, target), self._seals, Ledger())
+        wanted = asked.request
+        if api.state is not None and api.state.touches(asked.raw):
+            session = await self._session(api, operation, call, asked, target)
+            wanted = wanted if session is None else session.request
+        request = unsealed(_for_provider(wanted, api, call, target), self._seals, Ledger())
         count = await target.provider.count_tokens(request)
         headers = {"x-stack-token-count": "estimated" if count.estimated else "exact"}
         return Reply(200, headers, api.count(count))

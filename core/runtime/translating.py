@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -19,6 +26,7 @@ from .pump import Pump, Stage, fold
 from .registry import Target
 from .resolver import Route
 from .sealing import Sealing, Seals, opened
+from .sessions import Session
 
 if TYPE_CHECKING:
     from .distribution import ServerConfig
@@ -74,9 +82,11 @@ async def translate(
     call: Call,
     settings: ServerConfig,
     seals: Seals,
+    session: Session | None = None,
 ) -> Reply:
     ready, losses = await prepared(api, request, target, route, seals)
-    context = Context(call.token, int(time.time()), target.name, losses)
+    shown = {} if session is None else session.opened.shown
+    context = Context(call.token, int(time.time()), target.name, losses, shown)
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
     runs = [ready.run(choice) for choice in range(request.sampling.n)]
     stages: list[Stage] = []
@@ -85,12 +95,14 @@ async def translate(
         stages = [Sealing(api.opaque, origin, seals, losses).feed for _ in runs]
     if request.stream:
         pump = Pump(runs, stages=stages)
-        return await _streamed(api, request, context, pump, headers, settings)
+        return await _streamed(api, request, context, pump, headers, settings, session)
     if len(runs) == 1:
         responses = [await _alone(runs[0], *stages)]
     else:
         responses = await _together(Pump(runs, stages=stages), len(runs))
     document = api.document(request, responses, context)
+    if session is not None:
+        await session.keep(document, responses[0])
     _log_losses(context)
     return Reply(200, {**headers, HEADER: fidelity(context.losses)}, document)
 
@@ -129,6 +141,7 @@ async def _streamed(
     pump: Pump,
     headers: dict[str, str],
     settings: ServerConfig,
+    session: Session | None,
 ) -> Reply:
     try:
         first = await pump.take(settings.first_event_timeout)
@@ -141,7 +154,8 @@ async def _streamed(
     except BaseException:
         await pump.aclose()
         raise
-    stream = _chunks(encoder, pump, first, context, request.sampling.n, settings.keep_alive)
+    count, keep_alive = request.sampling.n, settings.keep_alive
+    stream = _chunks(encoder, pump, first, context, count, keep_alive, session)
     headers = {**headers, "content-type": encoder.content_type, "cache-control": "no-cache"}
     return Reply(200, headers, stream=_Closing(stream, pump))
 
@@ -149,13 +163,16 @@ async def _streamed(
 async def _chunks(
     encoder: Encoder,
     pump: Pump,
-    events: list[tuple[int, ir.Event]],
+    events: Sequence[tuple[int, ir.Event]],
     context: Context,
     unfinished: int,
     keep_alive: float,
+    session: Session | None,
 ) -> AsyncIterator[bytes]:
     while True:
         events = events or [(0, ir.Ping())]
+        if session is not None:
+            events = await session.watch(events, context)
         try:
             chunk = b"".join([encoder.feed(event, choice) for choice, event in events])
         except Exception:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 import httpx2
@@ -59,11 +60,12 @@ async def _answer(front: Front, request: httpx2.Request, body: bytes) -> tuple[R
     if (managed := await front.managed(request.method, path, headers)) is not None:
         return managed, Call()
     match = front.match(request.method, path, headers)
-    call = Call(body, headers, match.item, request.url.query.decode("ascii"))
+    call = Call(body, headers, match.items, request.url.query.decode("ascii"))
     try:
-        operation = front.admit(match, request.method, path, headers)
+        operation, tenant = front.admit(match, request.method, path, headers)
     except StackError as error:
         return refusal(match.api, error, call.request_id), call
+    call = replace(call, tenant=tenant)
     return await _patiently(front.answer(match.api, operation, call), request), call
 
 

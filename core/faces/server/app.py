@@ -91,10 +91,10 @@ class App:
         sender = _Sender(send, f"req_{token}")
         try:
             _refuse_upgrades(path, headers)
-            operation = front.admit(match, method, path, headers)
+            operation, tenant = front.admit(match, method, path, headers)
             body = await self._body(headers, receive)
             query = scope["query_string"].decode("latin-1")
-            call = Call(body, headers, match.item, query, token)
+            call = Call(body, headers, match.items, query, tenant, token)
             departure = _Departure(receive, work)
             await sender.reply(await front.answer(match.api, operation, call))
         except StackError as error:

@@ -1,0 +1,58 @@
+"""Responses and conversations that are kept, and how a new response goes on from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from ....core.canon import ir
+from ....core.contract import state
+from ....core.contract.api import Document, Operation
+from ....core.contract.state import Asking, Opened, Record
+from . import conversations, responses
+from .beginning import begin, keep
+
+Serve: TypeAlias = "Callable[[Asking], Awaitable[Document]]"
+
+_ONE, _CONVERSATION = "/v1/responses/{id}", "/v1/conversations/{id}"
+
+# Method, path and what serves it, by the operation's name.
+SERVED: Mapping[str, tuple[str, str, Serve]] = {
+    "retrieve": ("GET", _ONE, responses.retrieve),
+    "delete": ("DELETE", _ONE, responses.delete),
+    "cancel": ("POST", f"{_ONE}/cancel", responses.cancel),
+    "input_items": ("GET", f"{_ONE}/input_items", responses.input_items),
+    "conversation_create": ("POST", "/v1/conversations", conversations.create),
+    "conversation_retrieve": ("GET", _CONVERSATION, conversations.retrieve),
+    "conversation_update": ("POST", _CONVERSATION, conversations.update),
+    "conversation_delete": ("DELETE", _CONVERSATION, conversations.delete),
+    "items_create": ("POST", f"{_CONVERSATION}/items", conversations.add_items),
+    "items_list": ("GET", f"{_CONVERSATION}/items", conversations.list_items),
+    "item_retrieve": ("GET", f"{_CONVERSATION}/items/{{item}}", conversations.retrieve_item),
+    "item_delete": ("DELETE", f"{_CONVERSATION}/items/{{item}}", conversations.delete_item),
+}
+OPERATIONS = tuple(
+    Operation(name, "state", method, path) for name, (method, path, _) in SERVED.items()
+)
+
+# A name may be written with escapes, but only whoever wants to hide it does so.
+_TOUCHES = re.compile(
+    rb'previous_response_id|"conversation"|item_reference|"background"|\\u00[2-7]'
+)
+
+
+class State(state.State):
+    def touches(self, body: bytes) -> bool:
+        return _TOUCHES.search(body) is not None
+
+    async def open(self, asking: Asking) -> Opened:
+        return await begin(asking)
+
+    def kept(
+        self, asking: Asking, opened: Opened, answer: Document, response: ir.Response
+    ) -> Sequence[Record]:
+        return keep(asking, opened, answer, response)
+
+    async def serve(self, operation: str, asking: Asking) -> Document:
+        return await SERVED[operation][2](asking)

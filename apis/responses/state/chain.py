@@ -1,0 +1,137 @@
+"""What a new response goes on from: a chain of responses, or a conversation, as items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....core.canon.errors import InvalidRequest, NotFound, StackError
+from ....core.contract.api import Document
+from ....core.contract.state import Record, Records
+from .items import is_reference
+
+RESPONSE, CONVERSATION, ITEM = "response", "conversation", "conversation_item"
+LONGEST = 10_000  # responses of a chain; what is longer is a circle
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """`items` were said before; `conversation` is where the next ones are added, behind `end`."""
+
+    items: list[Document] = field(default_factory=list)
+    previous: str | None = None
+    conversation: str | None = None
+    end: str = ""
+
+
+class Unknown(InvalidRequest):
+    """A name that is not known here."""
+
+
+def not_found(id: str, missing: str | None = None) -> Unknown:
+    why = "" if missing in (None, id) else f": {missing}, which it goes on from, is gone"
+    return Unknown(
+        f"previous_response_id: no response {id!r} is kept here{why}; send the whole conversation "
+        "in input",
+        param="previous_response_id",
+        code="previous_response_not_found",
+    )
+
+
+async def chained(records: Records, id: str) -> History:
+    """All that was said up to a response and in it; raises `Unknown` where a part is missing."""
+    chain: list[Document] = []
+    here: str | None = id
+    while here is not None and len(chain) < LONGEST:
+        found = await records.get(RESPONSE, here)
+        if found is None:
+            raise not_found(id, here)
+        if found["answer"]["status"] in ("queued", "in_progress"):
+            raise InvalidRequest(
+                f"previous_response_id: response {here!r} has not ended yet; wait for its end",
+                param="previous_response_id",
+            )
+        chain.append(found)
+        here = found["previous"]
+    first = chain[-1]
+    items = await _before(records, first, id)
+    for each in reversed(chain):
+        items += each["input"] + each["replay"]
+    return History(items, previous=id)
+
+
+async def _before(records: Records, first: Document, id: str) -> list[Document]:
+    """What its conversation held before a response."""
+    if (conversation := first["conversation"]) is None:
+        return []
+    if await records.get(CONVERSATION, conversation) is None:
+        raise not_found(id, conversation)
+    return [r.document for r in await every(records, conversation) if r.id <= first["before"]]
+
+
+async def conversed(records: Records, given: object) -> History:
+    """All of a conversation; raises `NotFound` where there is none."""
+    id = given.get("id") if isinstance(given, dict) else given
+    if not isinstance(id, str) or not id:
+        raise InvalidRequest(
+            "conversation: must be an id, or an object with one", param="conversation"
+        )
+    if await records.get(CONVERSATION, id) is None:
+        raise no_conversation(id)
+    found = await every(records, id)
+    end = found[-1].id if found else f"{id}."
+    return History([record.document for record in found], conversation=id, end=end)
+
+
+def no_conversation(id: str) -> StackError:
+    return NotFound(f"conversation: no conversation {id!r} is kept here", param="conversation")
+
+
+async def every(records: Records, conversation: str) -> list[Record]:
+    """All records of a conversation's items, in their order."""
+    found: list[Record] = []
+    more, after = True, ""
+    while more:
+        page, more = await records.list(ITEM, f"{conversation}.", after, 500)
+        found += page
+        after = found[-1].id if found else ""
+    return found
+
+
+def following(end: str, items: Sequence[Document], conversation: str) -> list[Record]:
+    """Items as records behind the last one of a conversation."""
+    last = int(end.rpartition(".")[2] or 0)
+    return [
+        Record(ITEM, f"{conversation}.{last + place:010d}", item)
+        for place, item in enumerate(items, 1)
+    ]
+
+
+async def resolved(
+    records: Records, items: Sequence[Document], history: Sequence[Document]
+) -> list[Any]:
+    """Items with those in place that were only named; raises `Unknown` for one that is not kept."""
+    known = {item["id"]: item for item in history if "id" in item}
+    found = []
+    for place, item in enumerate(items):
+        if not is_reference(item):
+            found.append(item)
+            continue
+        id = str(item.get("id"))
+        meant = known.get(id) or await _within(records, id)
+        if meant is None:
+            at = f"input.{place}"
+            raise Unknown(f"{at}: no item {id!r} is kept here; send the item itself", param=at)
+        found.append(meant)
+    return found
+
+
+async def _within(records: Records, id: str) -> Document | None:
+    """An item of a response, whose token is part of the item's name."""
+    _, _, rest = id.partition("_")
+    response = await records.get(RESPONSE, f"resp_{rest.partition('_')[0]}")
+    if response is None:
+        return None
+    items: list[Document] = [*response["input"], *response["replay"]]
+    return next((item for item in items if item.get("id") == id), None)

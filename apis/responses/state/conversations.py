@@ -1,0 +1,128 @@
+"""Conversations: items under one name, to which responses add theirs.
+
+Source of the shapes: `openai.types.conversations`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....core.canon.errors import InvalidRequest, NotFound
+from ....core.contract.api import Document
+from ....core.contract.state import Asking, Record
+from . import chain
+from .chain import CONVERSATION, ITEM, following
+from .items import kept, listed
+from .paging import listing, paged
+
+MOST_ITEMS = 20  # in one call
+PAIRS, KEY, VALUE = 16, 64, 512  # of metadata: how many, and characters
+
+
+async def create(asking: Asking) -> Document:
+    given = _body(asking)
+    id = f"conv_{asking.token}"
+    conversation = {
+        "id": id,
+        "object": "conversation",
+        "created_at": asking.now,
+        "metadata": _metadata(given.get("metadata")),
+    }
+    items = _items(asking, given.get("items") or [])
+    records = following(f"{id}.", items, id)
+    await asking.records.put(Record(CONVERSATION, id, conversation), *records)
+    return conversation
+
+
+async def retrieve(asking: Asking) -> Document:
+    return await _found(asking)
+
+
+async def update(asking: Asking) -> Document:
+    given, conversation = _body(asking), await _found(asking)
+    conversation["metadata"] = _metadata(given.get("metadata"))
+    await asking.records.put(Record(CONVERSATION, conversation["id"], conversation))
+    return conversation
+
+
+async def delete(asking: Asking) -> Document:
+    id = asking.items[0]
+    if not await asking.records.delete(CONVERSATION, id):
+        raise chain.no_conversation(id)
+    await asking.records.drop(ITEM, f"{id}.")
+    return {"id": id, "object": "conversation.deleted", "deleted": True}
+
+
+async def add_items(asking: Asking) -> Document:
+    conversation = await _found(asking)
+    given = _body(asking).get("items")
+    items = _items(asking, given if given is not None else [])
+    if not items:
+        raise InvalidRequest("items: must hold at least one item", param="items")
+    history = await chain.conversed(asking.records, conversation["id"])
+    await asking.records.put(*following(history.end, items, conversation["id"]))
+    return listing(items)
+
+
+async def list_items(asking: Asking) -> Document:
+    conversation = await _found(asking)
+    records = await chain.every(asking.records, conversation["id"])
+    return paged([record.document for record in records], asking.query)
+
+
+async def retrieve_item(asking: Asking) -> Document:
+    return (await _item(asking)).document
+
+
+async def delete_item(asking: Asking) -> Document:
+    record = await _item(asking)
+    await asking.records.delete(ITEM, record.id)
+    return await _found(asking)
+
+
+async def _found(asking: Asking) -> Document:
+    id = asking.items[0]
+    found = await asking.records.get(CONVERSATION, id)
+    if found is None:
+        raise chain.no_conversation(id)
+    return found
+
+
+async def _item(asking: Asking) -> Record:
+    conversation, wanted = await _found(asking), asking.items[1]
+    for record in await chain.every(asking.records, conversation["id"]):
+        if record.document.get("id") == wanted:
+            return record
+    raise NotFound(f"no item {wanted!r} is in this conversation", param="item_id")
+
+
+def _body(asking: Asking) -> Document:
+    given = asking.document if asking.document is not None else {}
+    if not isinstance(given, dict):
+        raise InvalidRequest("the request body must be a JSON object")
+    return given
+
+
+def _items(asking: Asking, given: object) -> list[Document]:
+    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
+        raise InvalidRequest("items: must be a list of items", param="items")
+    if len(given) > MOST_ITEMS:
+        raise InvalidRequest(
+            f"items: must be {MOST_ITEMS} at most, not {len(given)}", param="items"
+        )
+    return kept(listed(given), asking.token)
+
+
+def _metadata(given: Any) -> Document:
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or len(given) > PAIRS:
+        raise InvalidRequest(f"metadata: must be {PAIRS} pairs at most", param="metadata")
+    for key, value in given.items():
+        if not isinstance(value, str) or len(value) > VALUE or len(key) > KEY:
+            raise InvalidRequest(
+                f"metadata.{key}: must be a text of {VALUE} characters at most, under a name of "
+                f"{KEY} at most",
+                param=f"metadata.{key}",
+            )
+    return given

@@ -1,0 +1,115 @@
+"""What an Api says of answers that are kept: how one goes on, and how a client looks at it again.
+
+State is a protocol's own business (what a conversation is, which fields name it, how it is paged),
+so it lives with the Api, and like all of an Api it is pure but for the `Records` that it is given.
+When an answer is kept, for whom, for how long and in which store is the Stack's business.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..canon import ir
+from ..canon.errors import StackError
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Something kept: what it is, its name among those, and its content."""
+
+    kind: str
+    id: str
+    document: Document
+
+
+class Records(ABC):
+    """The records of one tenant; another tenant's are nowhere to be found.
+
+    A stack without a store `keeps` nothing: nothing is found, and `put` raises `NotSupported`.
+    """
+
+    keeps: bool = True
+
+    @abstractmethod
+    async def get(self, kind: str, id: str) -> Document | None: ...
+
+    @abstractmethod
+    async def put(self, *records: Record) -> None:
+        """Keep all of them or none; when this returns, they outlive the process."""
+
+    @abstractmethod
+    async def delete(self, kind: str, id: str) -> bool:
+        """Forget a record; whether there was one."""
+
+    @abstractmethod
+    async def drop(self, kind: str, prefix: str) -> int:
+        """Forget all whose ids begin like this; how many there were."""
+
+    @abstractmethod
+    async def list(
+        self, kind: str, prefix: str, after: str = "", limit: int = 100, backwards: bool = False
+    ) -> tuple[Sequence[Record], bool]:
+        """Some of those whose ids begin like this, behind `after` in their order, and whether
+        there are more. Nothing needs to be at `after`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A call about what is kept, or a new one: what an Api may not invent, and who asks.
+
+    `token` is 32 random hex digits, unique to the call; `now` is in whole seconds since 1970.
+    `items` are the parameters of the path, in their order, and `query` those behind it.
+    """
+
+    records: Records
+    token: str
+    now: int
+    document: object = None
+    items: tuple[str, ...] = ()
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A call that begins an answer, with what it continues put into it.
+
+    `document` is what is decoded in place of the client's own, and `shown` are the fields of the
+    answer that say what is kept. `continues` says that it rests on something kept here, which no
+    upstream knows; `keep` that the answer is to be kept. `unknown` is the error for a name that is
+    not known here: an upstream that keeps answers itself may know it. `held` is the Api's own.
+    """
+
+    document: Document
+    shown: Document = field(default_factory=dict)
+    continues: bool = False
+    keep: bool = True
+    unknown: StackError | None = None
+    held: Any = None
+
+
+class State(ABC):
+    """The part of an Api that is about kept answers."""
+
+    @abstractmethod
+    def touches(self, body: bytes) -> bool:
+        """Whether a body may refer to something kept; cheap, and right where it says no."""
+
+    @abstractmethod
+    async def open(self, asking: Asking) -> Opened:
+        """Look up what a new call continues; raises `InvalidRequest` for what contradicts itself,
+        and `NotSupported` for what needs a store where there is none."""
+
+    @abstractmethod
+    def kept(
+        self, asking: Asking, opened: Opened, answer: Document, response: ir.Response
+    ) -> Sequence[Record]:
+        """What is to be kept of an answer; `answer` is what the client is shown of it."""
+
+    @abstractmethod
+    async def serve(self, operation: str, asking: Asking) -> Document:
+        """Answer a call about what is kept; raises `NotFound` for what is not there."""

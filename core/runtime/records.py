@@ -1,0 +1,82 @@
+"""A tenant's records in the stack's store, as documents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from ..canon.errors import NotSupported
+from ..contract.api import Document
+from ..contract.state import Record, Records
+from ..contract.store import Key, Store, Write
+
+
+class Kept(Records):
+    def __init__(
+        self, store: Store, tenant: str, lifetime: float, now: Callable[[], float] = time.time
+    ) -> None:
+        """`lifetime` is in seconds: how long what is written now is kept."""
+        self._store = store
+        self._tenant = tenant
+        self._lifetime = lifetime
+        self._now = now
+
+    def _key(self, kind: str, id: str) -> Key:
+        return Key(self._tenant, kind, id)
+
+    async def get(self, kind: str, id: str) -> Document | None:
+        found = await self._store.get(self._key(kind, id))
+        return None if found is None else _document(found)
+
+    async def put(self, *records: Record) -> None:
+        expires = self._now() + self._lifetime
+        await self._store.put_all(
+            [
+                Write(self._key(record.kind, record.id), orjson.dumps(record.document), expires)
+                for record in records
+            ]
+        )
+
+    async def delete(self, kind: str, id: str) -> bool:
+        return await self._store.delete(self._key(kind, id))
+
+    async def drop(self, kind: str, prefix: str) -> int:
+        return await self._store.delete_all(self._tenant, kind, prefix)
+
+    async def list(
+        self, kind: str, prefix: str, after: str = "", limit: int = 100, backwards: bool = False
+    ) -> tuple[Sequence[Record], bool]:
+        page = await self._store.list(
+            self._tenant, kind, after, limit, prefix=prefix, backwards=backwards
+        )
+        return [Record(kind, id, _document(found)) for id, found in page.records], page.more
+
+
+class Nothing(Records):
+    """The records of a stack without a store."""
+
+    keeps = False
+
+    async def get(self, kind: str, id: str) -> Document | None:
+        return None
+
+    async def put(self, *records: Record) -> None:
+        raise NotSupported("this stack keeps nothing: name a `store` in its distribution")
+
+    async def delete(self, kind: str, id: str) -> bool:
+        return False
+
+    async def drop(self, kind: str, prefix: str) -> int:
+        return 0
+
+    async def list(
+        self, kind: str, prefix: str, after: str = "", limit: int = 100, backwards: bool = False
+    ) -> tuple[Sequence[Record], bool]:
+        return [], False
+
+
+def _document(data: bytes) -> Document:
+    found: Document = orjson.loads(data)
+    return found

@@ -1,0 +1,67 @@
+"""A call whose answer is kept: what it continues is looked up, and it is kept before its end.
+
+An answer is in the store before a client sees that it is complete. Where it cannot be kept, the
+client gets an error in place of that end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..canon import ir
+from ..canon.collect import Collector
+from ..canon.errors import StackError
+from ..contract.api import Api, Context, Document
+from ..contract.losses import Ledger
+from ..contract.state import Asking, Opened, State
+
+logger = logging.getLogger("polystack")
+
+
+class Session:
+    """One call to an Api that keeps answers; `request` is what it asks, history included."""
+
+    def __init__(
+        self, api: Api, state: State, asking: Asking, opened: Opened, operation: str
+    ) -> None:
+        self.request = api.decode(opened.document, operation)
+        self.opened = opened
+        self._api = api
+        self._state = state
+        self._asking = asking
+        self._collector = Collector()
+
+    async def watch(
+        self, events: Sequence[tuple[int, ir.Event]], context: Context
+    ) -> Sequence[tuple[int, ir.Event]]:
+        """The same events; the end of an answer that could not be kept is a failure."""
+        if not self.opened.keep:
+            return events
+        seen: list[tuple[int, ir.Event]] = []
+        for choice, event in events:
+            if not isinstance(event, ir.Failed):
+                self._collector.feed(event)
+            if isinstance(event, ir.Finished):
+                event = await self._finished(event, context)
+            seen.append((choice, event))
+        return seen
+
+    async def _finished(self, event: ir.Finished, context: Context) -> ir.Event:
+        try:
+            response = self._collector.response()
+            # The ledger of the answer itself is the encoder's to write.
+            own = replace(context, losses=Ledger())
+            await self.keep(self._api.document(self.request, [response], own), response)
+        except StackError as error:
+            return ir.Failed(error)
+        except Exception:
+            logger.exception("an answer could not be kept")
+            return ir.Failed(StackError("the answer could not be kept; see the server's log"))
+        return event
+
+    async def keep(self, answer: Document, response: ir.Response) -> None:
+        if self.opened.keep:
+            records = self._state.kept(self._asking, self.opened, answer, response)
+            await self._asking.records.put(*records)

@@ -1,0 +1,91 @@
+"""A stack that keeps answers, on a provider that tells what it was told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from polystack.core import Stack, ir
+from polystack.core.contract.provider import Model, Provider
+
+
+class Settings(BaseModel):
+    pass
+
+
+class Telling(Provider):
+    """Answers with a call or a thought where it is told to, else with the number of its turns."""
+
+    type: ClassVar[str] = "telling"
+    Config: ClassVar[type[BaseModel]] = Settings
+    seen: ClassVar[list[ir.Request]] = []
+
+    async def models(self) -> list[Model]:
+        return [Model("telling", features=frozenset({"tools", "streaming"}))]
+
+    async def generate(self, request: ir.Request) -> AsyncIterator[ir.Event]:
+        self.seen.append(request)
+        last = request.turns[-1]
+        wanted = ir.text_of(last.parts)
+        yield ir.Started("x", request.model or "")
+        parts: list[ir.Part] = [ir.Text(f"turn {len(request.turns)}")]
+        if "think" in wanted:
+            parts.insert(0, ir.Reasoning("I thought about it"))
+        if "call" in wanted:
+            parts.append(ir.ToolCall("call_1", "weather", '{"city": "Oslo"}'))
+        for index, part in enumerate(parts):
+            text = part.arguments if isinstance(part, ir.ToolCall) else getattr(part, "text", "")
+            yield ir.PartStarted(index, _bare(part))
+            yield ir.Delta(index, text)
+            yield ir.PartEnded(index)
+        reason: ir.StopReason = "tool_call" if "call" in wanted else "end"
+        yield ir.Finished(ir.Stop(reason), ir.Usage(7, 3))
+
+
+def _bare(part: ir.Part) -> ir.Part:
+    match part:
+        case ir.ToolCall():
+            return ir.ToolCall(part.id, part.name, "")
+        case ir.Reasoning():
+            return ir.Reasoning("")
+        case _:
+            return ir.Text("")
+
+
+DISTRIBUTION: dict[str, Any] = {
+    "version": 1,
+    "name": "telling",
+    "apis": ["responses", "messages", "chat"],
+    "providers": {"telling": {"type": "telling"}},
+    "models": {"telling": {"provider": "telling"}},
+    "default_model": "telling",
+    "store": {"type": "memory"},
+}
+
+
+@asynccontextmanager
+async def telling(**changes: Any) -> AsyncIterator[Any]:
+    """The stack; `Telling.seen` begins empty."""
+    Telling.seen.clear()
+    async with Stack.load(DISTRIBUTION | changes, providers=[Telling]) as stack:
+        yield stack
+
+
+def told() -> list[tuple[str, str]]:
+    """Who said what, in the last request that reached the provider."""
+    return [(turn.role, _shown(part)) for turn in Telling.seen[-1].turns for part in turn.parts]
+
+
+def _shown(part: ir.Part) -> str:
+    match part:
+        case ir.Text() | ir.Reasoning():
+            return part.text
+        case ir.ToolCall():
+            return f"{part.name}({part.arguments})"
+        case ir.ToolResult():
+            return f"-> {ir.text_of(part.content)}"
+        case _:
+            return type(part).__name__
