@@ -101,13 +101,18 @@ class Slots:
             best = Source(size, kept=kept)
         return best if best.size >= min(SIMILAR_TOKENS, SIMILAR_SHARE * len(prompt)) else Source(0)
 
-    @staticmethod
-    def _seat(free: Sequence[Slot], source: Source) -> Slot:
-        """The slot that has the beginning, unless more would be lost in it than in another."""
-        # Neighbours are computed together, so empty ones are taken in their order.
-        oldest = min(free, key=lambda slot: slot.used if slot.tokens else -1)
+    def _seat(self, free: Sequence[Slot], source: Source) -> Slot:
+        """The slot that has the beginning, unless more would be lost in it than in another.
+
+        Neighbours are computed together, so what is beside a running slot comes first, and a short
+        beginning that is not there is rather read again.
+        """
+        near = {slot.id + side for slot, _ in self.running for side in (-1, 1)}
+        oldest = min(free, key=lambda slot: (slot.id not in near, slot.used if slot.tokens else -1))
         found = source.slot
         if found is None or found.job is not None or not source.size:
+            return oldest
+        if near and found.id not in near and source.size < SIMILAR_TOKENS:
             return oldest
         rest = len(found.tokens) - source.size
         return found if rest < SIMILAR_TOKENS or rest <= len(oldest.tokens) else oldest
