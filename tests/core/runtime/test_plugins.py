@@ -184,7 +184,9 @@ STORE = (
         "from polystack.core import hookimpl\nfrom polystack.core.contract.store import Store",
     )
 )
-METHODS = "    async def get(self, key): ...\n    put = delete = list = get\n"
+METHODS = (
+    "    async def get(self, key): ...\n    put_all = swap = delete = delete_all = list = get\n"
+)
 
 
 def test_a_store_is_loaded_by_its_type(installed: Install) -> None:
@@ -193,7 +195,9 @@ def test_a_store_is_loaded_by_its_type(installed: Install) -> None:
 
 
 def test_a_store_that_lacks_a_method_is_broken(installed: Install) -> None:
-    with pytest.raises(PluginError, match="Quiet does not define delete, get, list, put"):
+    with pytest.raises(
+        PluginError, match="Quiet does not define delete, delete_all, get, list, put_all, swap"
+    ):
         installed(STORE, "store.quiet = acme").store("quiet")
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from polystack.core import Api
+from polystack.core.contract.api import Operation
 from polystack.core.runtime.plugins import Plugins
 from polystack.core.runtime.routes import Match, Routes
 
@@ -12,7 +13,7 @@ ANTHROPIC = {"anthropic-version": "2023-06-01"}
 
 
 def found(match: Match) -> tuple[str, str | None, str]:
-    return match.api.name, match.operation.name if match.operation else None, match.item
+    return match.api.name, match.operation.name if match.operation else None, "/".join(match.items)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,32 @@ def test_nobodys_path_is_answered_in_the_clients_dialect() -> None:
     assert found(ALL.match("GET", "/v9/what", ANTHROPIC)) == ("messages", None, "")
     assert found(ALL.match("GET", "/v9/what", {})) == ("responses", None, "")
     assert ALL.match("GET", "/v1/models/", {}).operation is None
+
+
+class Shelves(type(ALL.match("GET", "/v1/models", {}).api)):  # type: ignore[misc]
+    """Paths with parameters in their middle."""
+
+    operations = (
+        Operation("shelf", "state", "GET", "/v1/shelves/{id}"),
+        Operation("books", "state", "GET", "/v1/shelves/{id}/books"),
+        Operation("add", "state", "POST", "/v1/shelves/{id}/books"),
+        Operation("book", "state", "GET", "/v1/shelves/{id}/books/{item}"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation", "items"),
+    [
+        ("GET", "/v1/shelves/7", "shelf", "7"),
+        ("GET", "/v1/shelves/7/books", "books", "7"),
+        ("POST", "/v1/shelves/7/books", "add", "7"),
+        ("GET", "/v1/shelves/7/books/a", "book", "7/a"),
+        ("GET", "/v1/shelves/7/rooms", "shelf", "7/rooms"),
+        ("DELETE", "/v1/shelves/7/books", None, ""),
+    ],
+)
+def test_parameters_stand_between_slashes_and_the_last_may_hold_some(
+    method: str, path: str, operation: str | None, items: str
+) -> None:
+    name, found_operation, found_items = found(Routes([Shelves()]).match(method, path, {}))
+    assert (found_operation, found_items) == (operation, items)

@@ -191,7 +191,7 @@ async def test_models_and_counts_need_no_generation(plugins: Plugins) -> None:
         listed = await running.handle("chat", "models", Call())
         assert listed.document is not None
         assert [model["id"] for model in listed.document["data"]] == ["m"]
-        one = await running.handle("messages", "model", Call(item="a/m"))
+        one = await running.handle("messages", "model", Call(items=("a/m",)))
         assert one.document is not None
         assert one.document["id"] == "a/m"
         body = {"model": "m", "messages": [{"role": "user", "content": "12345678"}]}

@@ -148,7 +148,10 @@ providers:
             "4:15: store.type: no store 'memry' is installed; did you mean 'memory'? "
             "installed: broken, memory, minded",
         ),
-        ("{type: memory, size: 3}", "4:23: store.size: is not a known key; known: config, type"),
+        (
+            "{type: memory, size: 3}",
+            "4:23: store.size: is not a known key; known: config, keep, type",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_store_is_said_with_its_place(
@@ -179,5 +182,9 @@ async def test_the_configuration_of_a_store_is_checked_with_its_place(
 def test_the_store_is_shown_with_its_defaults(plugins: Plugins) -> None:
     loaded = load(distribution({"type": "memory", "config": {"max_records": 7}}), plugins=plugins)
     shown = masked(loaded, plugins)["store"]
-    assert shown == {"type": "memory", "config": {"max_records": 7, "max_bytes": 256 << 20}}
+    assert shown == {
+        "type": "memory",
+        "config": {"max_records": 7, "max_bytes": 256 << 20},
+        "keep": 30 * 86400.0,
+    }
     assert json.dumps(shown)
