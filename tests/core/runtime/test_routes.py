@@ -81,5 +81,5 @@ class Shelves(type(ALL.match("GET", "/v1/models", {}).api)):  # type: ignore[mis
 def test_parameters_stand_between_slashes_and_the_last_may_hold_some(
     method: str, path: str, operation: str | None, items: str
 ) -> None:
-    name, found_operation, found_items = found(Routes([Shelves()]).match(method, path, {}))
+    _, found_operation, found_items = found(Routes([Shelves()]).match(method, path, {}))
     assert (found_operation, found_items) == (operation, items)

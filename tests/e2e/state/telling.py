@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from polystack.core import Stack, ir
-from polystack.core.contract.provider import Model, Provider
+from polystack.core.contract.provider import ConfigModel, Model, Provider
 
 
 class Settings(BaseModel):
@@ -20,7 +20,7 @@ class Telling(Provider):
     """Answers with a call or a thought where it is told to, else with the number of its turns."""
 
     type: ClassVar[str] = "telling"
-    Config: ClassVar[type[BaseModel]] = Settings
+    Config: ClassVar[ConfigModel] = Settings
     seen: ClassVar[list[ir.Request]] = []
 
     async def models(self) -> list[Model]:
