@@ -63,6 +63,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "distributions": ("core.contract",),
     "core.runtime": ("core.canon", "core.contract"),
     "core.stores": ("core.canon", "core.contract"),
+    "core.stores.sql": ("core.canon", "core.contract", "core.stores", "core.stores.sql.migrations"),
+    "core.stores.sql.migrations": ("core.stores.sql",),
     "core.testing": ("core.canon", "core.contract", "core.runtime"),
     "core.faces": ("core.canon", "core.contract", "core.runtime"),
     "core.faces.server": ("core.canon", "core.contract", "core.runtime"),

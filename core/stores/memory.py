@@ -11,6 +11,7 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field
 from ..contract.hookspecs import hookimpl
 from ..contract.store import Key, Page, Store, Write
 from .bounds import fitting
+from .sweeping import Sweeping
 
 
 class MemoryConfig(BaseModel):
@@ -20,6 +21,8 @@ class MemoryConfig(BaseModel):
     """How many records of a tenant are kept; one more, and its oldest is forgotten."""
     max_bytes: ByteSize = Field(default=ByteSize(256 << 20), gt=0)
     """How large a tenant's records may be together, their names not counted."""
+    sweep_interval: float = Field(default=60, gt=0, le=86_400)
+    """Seconds between two sweeps, which forget what has expired."""
 
 
 @dataclass(slots=True)
@@ -49,8 +52,13 @@ class Memory(Store):
         super().__init__(config)
         self._now = now
         self._shelves: dict[str, Shelf] = {}
+        self._sweeping = Sweeping(self.sweep, config.sweep_interval)
+
+    async def start(self) -> None:
+        self._sweeping.start()
 
     async def stop(self) -> None:
+        await self._sweeping.stop()
         self._shelves.clear()
 
     def status(self) -> Mapping[str, int]:

@@ -10,6 +10,8 @@ or, in a test, once for each check (the pytest plugin brings the argument):
 def test_contract(provider_check):
     provider_check(Acme("acme", Acme.Config()))
 ```
+
+A store has a kit of its own, `check_store`.
 """
 
 from __future__ import annotations
@@ -20,16 +22,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .findings import ContractBroken, Finding
     from .kit import CHECKS, Check, ProviderCheck, check_provider
+    from .stores import STORE_CHECKS, check_store
 
-__all__ = ["CHECKS", "Check", "ContractBroken", "Finding", "ProviderCheck", "check_provider"]
+__all__ = [
+    "CHECKS",
+    "STORE_CHECKS",
+    "Check",
+    "ContractBroken",
+    "Finding",
+    "ProviderCheck",
+    "check_provider",
+    "check_store",
+]
 
 _HOMES = {
     "CHECKS": "kit",
+    "STORE_CHECKS": "stores",
     "Check": "kit",
     "ContractBroken": "findings",
     "Finding": "findings",
     "ProviderCheck": "kit",
     "check_provider": "kit",
+    "check_store": "stores",
 }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One place where a provider breaks the contract."""
+    """One place where a provider, or a store, breaks the contract."""
 
     check: str
     seen: str
@@ -19,11 +19,11 @@ class Finding:
 
 
 class ContractBroken(AssertionError):
-    """A provider does not do what every provider must; `findings` has a line for each place."""
+    """Something does not do what all of its kind must; `findings` has a line for each place."""
 
-    def __init__(self, provider: str, findings: Sequence[Finding]) -> None:
+    def __init__(self, name: str, findings: Sequence[Finding], *, what: str = "provider") -> None:
         lines = "".join(f"\n  {finding}" for finding in findings)
-        super().__init__(f"provider {provider!r} breaks the contract:{lines}")
+        super().__init__(f"{what} {name!r} breaks the contract:{lines}")
         self.findings = tuple(findings)
 
 

@@ -146,7 +146,7 @@ providers:
         (
             "{type: memry}",
             "4:15: store.type: no store 'memry' is installed; did you mean 'memory'? "
-            "installed: broken, memory, minded",
+            "installed: broken, memory, minded, sqlite",
         ),
         (
             "{type: memory, size: 3}",
@@ -184,7 +184,7 @@ def test_the_store_is_shown_with_its_defaults(plugins: Plugins) -> None:
     shown = masked(loaded, plugins)["store"]
     assert shown == {
         "type": "memory",
-        "config": {"max_records": 7, "max_bytes": 256 << 20},
+        "config": {"max_records": 7, "max_bytes": 256 << 20, "sweep_interval": 60},
         "keep": 30 * 86400.0,
     }
     assert json.dumps(shown)

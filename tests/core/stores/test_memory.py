@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from polystack.core.canon.errors import TooLarge
@@ -132,6 +134,16 @@ async def test_a_sweep_forgets_what_has_expired() -> None:
     clock.time += 5
     assert await store.sweep() == 2
     assert store.status() == {"records": 1, "bytes": 1}
+
+
+async def test_sweeps_come_by_themselves() -> None:
+    store = Memory(MemoryConfig(sweep_interval=0.01))
+    await store.start()
+    await store.put(key("a"), b"x", expires=1.0)
+    async with asyncio.timeout(60):
+        while store.status()["records"]:
+            await asyncio.sleep(0.01)
+    await store.stop()
 
 
 async def test_nothing_is_left_after_it_has_stopped() -> None:

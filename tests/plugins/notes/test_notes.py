@@ -1,3 +1,5 @@
+import json
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from notes.plain import Plain
 from polystack.core import Context, collect, ir
 from polystack.core.canon.errors import InvalidRequest
 from polystack.core.contract.store import Key, Page
+from polystack.core.testing import check_store
 
 EVENTS: list[ir.Event] = [
     ir.Started("1", "m"),
@@ -60,3 +63,16 @@ async def test_records_outlive_the_store_and_the_oldest_make_room(tmp_path: Path
     assert await second.get(Key("me", "note", "..")) is None
     assert await second.delete(Key("me", "note", "a/c"))
     assert not await second.delete(Key("me", "note", "late"))
+
+
+async def test_the_folder_does_what_every_store_must(tmp_path: Path) -> None:
+    await check_store(lambda: Folder(FolderConfig(path=tmp_path)))
+
+
+async def test_what_a_killed_process_had_begun_is_finished(tmp_path: Path) -> None:
+    folder, keys = Folder(FolderConfig(path=tmp_path)), [Key("me", "note", id) for id in "ab"]
+    await folder.put(keys[0], b"old")
+    names = [f"{tmp_path}/=me/=note/={id}" for id in "ab"]
+    journal = [[name, b64encode(b"\nnew").decode()] for name in names]
+    (tmp_path / "journal").write_text(json.dumps(journal))
+    assert [await folder.get(key) for key in keys] == [b"new", b"new"]

@@ -1,0 +1,92 @@
+"""Keeps records in a file, by SQLite: for one machine, with any number of servers on it.
+
+A record is on the disk before its write returns, also where the power fails (`synchronous=FULL`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...canon.errors import ConfigError
+from ...contract.hookspecs import hookimpl
+from ...contract.store import Store
+from .store import Sql, SqlConfig
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.exc import DBAPIError
+
+    from .database import Dialect
+
+FILE = "store.db"
+PRAGMAS = ("busy_timeout = 10000", "journal_mode = WAL", "synchronous = FULL")
+
+
+class SqliteConfig(SqlConfig):
+    path: Path | None = None
+    """The file, which only its owner may read; by default `store.db` in `POLYSTACK_HOME`."""
+
+
+class Sqlite(Sql):
+    type = "sqlite"
+    Config = SqliteConfig
+    extra = "store"
+
+    config: SqliteConfig
+
+    @property
+    def path(self) -> Path:
+        home = os.environ.get("POLYSTACK_HOME") or "~/.polystack"
+        return (self.config.path or Path(home) / FILE).expanduser()
+
+    def dialect(self) -> Dialect:
+        from sqlalchemy import URL, create_engine, event
+        from sqlalchemy.dialects.sqlite import insert
+
+        from .database import Dialect
+
+        path = self.path
+        _made(path)
+        engine = create_engine(URL.create("sqlite+pysqlite", database=str(path)))
+        event.listen(engine, "connect", _connected)
+        event.listen(engine, "begin", _begun)
+        return Dialect(f"the database {path}", engine, insert, lock=_nothing, passing=_never)
+
+
+def _made(path: Path) -> None:
+    """A file that only its owner may read; SQLite gives those beside it the same mode."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise ConfigError(
+            f"store.config.path: {path} cannot be opened: {error.strerror}"
+        ) from error
+
+
+def _connected(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where `_begun` says so
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begun(connection: Connection) -> None:
+    """Writers wait for one another here, where waiting works, and not at their first write."""
+    if connection.get_isolation_level() != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _nothing(_: Connection) -> None:
+    """A transaction that has begun locks the whole file."""
+
+
+def _never(_: DBAPIError) -> bool:
+    return False
+
+
+@hookimpl
+def register_stores(register: Callable[[type[Store]], None]) -> None:
+    register(Sqlite)
