@@ -43,6 +43,13 @@ class Records(ABC):
         """Keep all of them or none; when this returns, they outlive the process."""
 
     @abstractmethod
+    async def swap(self, record: Record, expected: Document | None) -> bool:
+        """Keep a record where `expected` is what is kept, None for nothing; whether it was.
+
+        Of those who expect the same at the same time, on all servers, one succeeds.
+        """
+
+    @abstractmethod
     async def delete(self, kind: str, id: str) -> bool:
         """Forget a record; whether there was one."""
 
@@ -105,10 +112,13 @@ class State(ABC):
         and `NotSupported` for what needs a store where there is none."""
 
     @abstractmethod
-    def kept(
+    async def keep(
         self, asking: Asking, opened: Opened, answer: Document, response: ir.Response
-    ) -> Sequence[Record]:
-        """What is to be kept of an answer; `answer` is what the client is shown of it."""
+    ) -> Record:
+        """Add an answer to what it belongs to, and give its own record, for the Stack to keep.
+
+        `answer` is what the client is shown of it.
+        """
 
     @abstractmethod
     async def serve(self, operation: str, asking: Asking) -> Document:

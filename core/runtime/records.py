@@ -39,6 +39,12 @@ class Kept(Records):
             ]
         )
 
+    async def swap(self, record: Record, expected: Document | None) -> bool:
+        key, expires = self._key(record.kind, record.id), self._now() + self._lifetime
+        # What was read is written again as it was, byte for byte.
+        old = None if expected is None else orjson.dumps(expected)
+        return await self._store.swap(key, orjson.dumps(record.document), old, expires)
+
     async def delete(self, kind: str, id: str) -> bool:
         return await self._store.delete(self._key(kind, id))
 
@@ -63,7 +69,10 @@ class Nothing(Records):
         return None
 
     async def put(self, *records: Record) -> None:
-        raise NotSupported("this stack keeps nothing: name a `store` in its distribution")
+        raise _nothing()
+
+    async def swap(self, record: Record, expected: Document | None) -> bool:
+        raise _nothing()
 
     async def delete(self, kind: str, id: str) -> bool:
         return False
@@ -75,6 +84,10 @@ class Nothing(Records):
         self, kind: str, prefix: str, after: str = "", limit: int = 100, backwards: bool = False
     ) -> tuple[Sequence[Record], bool]:
         return [], False
+
+
+def _nothing() -> NotSupported:
+    return NotSupported("this stack keeps nothing: name a `store` in its distribution")
 
 
 def _document(data: bytes) -> Document:

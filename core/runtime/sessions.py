@@ -63,5 +63,5 @@ class Session:
 
     async def keep(self, answer: Document, response: ir.Response) -> None:
         if self.opened.keep:
-            records = self._state.kept(self._asking, self.opened, answer, response)
-            await self._asking.records.put(*records)
+            record = await self._state.keep(self._asking, self.opened, answer, response)
+            await self._asking.records.put(record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from ....core.canon import ir
@@ -49,10 +49,10 @@ class State(state.State):
     async def open(self, asking: Asking) -> Opened:
         return await begin(asking)
 
-    def kept(
+    async def keep(
         self, asking: Asking, opened: Opened, answer: Document, response: ir.Response
-    ) -> Sequence[Record]:
-        return keep(asking, opened, answer, response)
+    ) -> Record:
+        return await keep(asking, opened, answer, response)
 
     async def serve(self, operation: str, asking: Asking) -> Document:
         return await SERVED[operation][2](asking)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ....core.canon import ir
@@ -72,9 +71,7 @@ def _shown(document: Document, history: History, keeps: bool) -> Document:
     }
 
 
-def keep(
-    asking: Asking, opened: Opened, answer: Document, response: ir.Response
-) -> Sequence[Record]:
+async def keep(asking: Asking, opened: Opened, answer: Document, response: ir.Response) -> Record:
     held: Held = opened.held
     history, items = held.history, held.items
     replay = _replayed(asking.token, response)
@@ -86,10 +83,10 @@ def keep(
         "conversation": history.conversation,
         "before": history.end,
     }
-    records = [Record(RESPONSE, answer["id"], record)]
     if history.conversation is not None:
-        records += chain.following(history.end, [*items, *replay], history.conversation)
-    return records
+        said = [*items, *replay]
+        await chain.append(asking.records, history.conversation, said, history.end)
+    return Record(RESPONSE, answer["id"], record)
 
 
 def _replayed(token: str, response: ir.Response) -> list[Document]:

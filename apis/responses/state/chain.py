@@ -1,4 +1,9 @@
-"""What a new response goes on from: a chain of responses, or a conversation, as items."""
+"""What a new response goes on from: a chain of responses, or a conversation, as items.
+
+A conversation is a sequence of batches: what one response, or one call, added at once. A batch has
+the next number, and takes it by `swap`: of two that are added at the same time neither is lost, and
+the order is that in which they were added, whatever each of them had seen.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from ....core.contract.api import Document
 from ....core.contract.state import Record, Records
 from .items import is_reference
 
-RESPONSE, CONVERSATION, ITEM = "response", "conversation", "conversation_item"
+RESPONSE, CONVERSATION, BATCH = "response", "conversation", "conversation_batch"
 LONGEST = 10_000  # responses of a chain; what is longer is a circle
 
 
@@ -67,7 +72,7 @@ async def _before(records: Records, first: Document, id: str) -> list[Document]:
         return []
     if await records.get(CONVERSATION, conversation) is None:
         raise not_found(id, conversation)
-    return [r.document for r in await every(records, conversation) if r.id <= first["before"]]
+    return items_of(await batches(records, conversation), first["before"])
 
 
 async def conversed(records: Records, given: object) -> History:
@@ -79,33 +84,44 @@ async def conversed(records: Records, given: object) -> History:
         )
     if await records.get(CONVERSATION, id) is None:
         raise no_conversation(id)
-    found = await every(records, id)
-    end = found[-1].id if found else f"{id}."
-    return History([record.document for record in found], conversation=id, end=end)
+    found = await batches(records, id)
+    return History(items_of(found), conversation=id, end=found[-1].id if found else f"{id}.")
 
 
 def no_conversation(id: str) -> StackError:
     return NotFound(f"conversation: no conversation {id!r} is kept here", param="conversation")
 
 
-async def every(records: Records, conversation: str) -> list[Record]:
-    """All records of a conversation's items, in their order."""
+async def batches(records: Records, conversation: str) -> list[Record]:
+    """All that was added to a conversation, in that order."""
     found: list[Record] = []
     more, after = True, ""
     while more:
-        page, more = await records.list(ITEM, f"{conversation}.", after, 500)
+        page, more = await records.list(BATCH, f"{conversation}.", after, 500)
         found += page
         after = found[-1].id if found else ""
     return found
 
 
-def following(end: str, items: Sequence[Document], conversation: str) -> list[Record]:
-    """Items as records behind the last one of a conversation."""
-    last = int(end.rpartition(".")[2] or 0)
+def items_of(found: Sequence[Record], end: str | None = None) -> list[Document]:
+    """The items of these batches, or of those up to one."""
     return [
-        Record(ITEM, f"{conversation}.{last + place:010d}", item)
-        for place, item in enumerate(items, 1)
+        item
+        for batch in found
+        if end is None or batch.id <= end
+        for item in batch.document["items"]
     ]
+
+
+def batch(conversation: str, number: int, items: Sequence[Document]) -> Record:
+    return Record(BATCH, f"{conversation}.{number:010d}", {"items": list(items)})
+
+
+async def append(records: Records, conversation: str, items: Sequence[Document], end: str) -> None:
+    """Add a batch behind all others, the last of which was `end` when somebody looked."""
+    number = int(end.rpartition(".")[2] or 0) + 1
+    while not await records.swap(batch(conversation, number, items), None):
+        number += 1
 
 
 async def resolved(

@@ -5,13 +5,14 @@ Source of the shapes: `openai.types.conversations`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ....core.canon.errors import InvalidRequest, NotFound
 from ....core.contract.api import Document
 from ....core.contract.state import Asking, Record
 from . import chain
-from .chain import CONVERSATION, ITEM, following
+from .chain import BATCH, CONVERSATION, batch, batches, items_of
 from .items import kept, listed
 from .paging import listing, paged
 
@@ -29,8 +30,8 @@ async def create(asking: Asking) -> Document:
         "metadata": _metadata(given.get("metadata")),
     }
     items = _items(asking, given.get("items") or [])
-    records = following(f"{id}.", items, id)
-    await asking.records.put(Record(CONVERSATION, id, conversation), *records)
+    first = [batch(id, 1, items)] if items else []
+    await asking.records.put(Record(CONVERSATION, id, conversation), *first)
     return conversation
 
 
@@ -49,7 +50,7 @@ async def delete(asking: Asking) -> Document:
     id = asking.items[0]
     if not await asking.records.delete(CONVERSATION, id):
         raise chain.no_conversation(id)
-    await asking.records.drop(ITEM, f"{id}.")
+    await asking.records.drop(BATCH, f"{id}.")
     return {"id": id, "object": "conversation.deleted", "deleted": True}
 
 
@@ -60,24 +61,27 @@ async def add_items(asking: Asking) -> Document:
     if not items:
         raise InvalidRequest("items: must hold at least one item", param="items")
     history = await chain.conversed(asking.records, conversation["id"])
-    await asking.records.put(*following(history.end, items, conversation["id"]))
+    await chain.append(asking.records, conversation["id"], items, history.end)
     return listing(items)
 
 
 async def list_items(asking: Asking) -> Document:
     conversation = await _found(asking)
-    records = await chain.every(asking.records, conversation["id"])
-    return paged([record.document for record in records], asking.query)
+    return paged(items_of(await batches(asking.records, conversation["id"])), asking.query)
 
 
 async def retrieve_item(asking: Asking) -> Document:
-    return (await _item(asking)).document
+    _, item = await _item(asking)
+    return item
 
 
 async def delete_item(asking: Asking) -> Document:
-    record = await _item(asking)
-    await asking.records.delete(ITEM, record.id)
-    return await _found(asking)
+    while True:
+        found, item = await _item(asking)
+        # One that is empty stays, so that its number is never another's.
+        rest = [other for other in found.document["items"] if other is not item]
+        if await asking.records.swap(replace(found, document={"items": rest}), found.document):
+            return await _found(asking)
 
 
 async def _found(asking: Asking) -> Document:
@@ -88,11 +92,13 @@ async def _found(asking: Asking) -> Document:
     return found
 
 
-async def _item(asking: Asking) -> Record:
+async def _item(asking: Asking) -> tuple[Record, Document]:
+    """An item, and the batch that it is in."""
     conversation, wanted = await _found(asking), asking.items[1]
-    for record in await chain.every(asking.records, conversation["id"]):
-        if record.document.get("id") == wanted:
-            return record
+    for found in await batches(asking.records, conversation["id"]):
+        for item in found.document["items"]:
+            if item.get("id") == wanted:
+                return found, item
     raise NotFound(f"no item {wanted!r} is in this conversation", param="item_id")
 
 

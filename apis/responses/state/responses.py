@@ -35,8 +35,8 @@ async def input_items(asking: Asking) -> Document:
     if found["previous"] is not None:
         items = (await chain.chained(asking.records, found["previous"])).items
     elif found["conversation"] is not None:
-        records = await chain.every(asking.records, found["conversation"])
-        items = [record.document for record in records if record.id <= found["before"]]
+        every = await chain.batches(asking.records, found["conversation"])
+        items = chain.items_of(every, found["before"])
     return paged([*items, *found["input"]], asking.query)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
@@ -17,11 +18,15 @@ class Settings(BaseModel):
 
 
 class Telling(Provider):
-    """Answers with a call or a thought where it is told to, else with the number of its turns."""
+    """Answers with a call or a thought where it is told to, else with the number of its turns.
+
+    Told to wait, it says "so" and the rest when the `gate` is open.
+    """
 
     type: ClassVar[str] = "telling"
     Config: ClassVar[ConfigModel] = Settings
     seen: ClassVar[list[ir.Request]] = []
+    gate: ClassVar[asyncio.Event]
 
     async def models(self) -> list[Model]:
         return [Model("telling", features=frozenset({"tools", "streaming"}))]
@@ -31,6 +36,14 @@ class Telling(Provider):
         last = request.turns[-1]
         wanted = ir.text_of(last.parts)
         yield ir.Started("x", request.model or "")
+        if "wait" in wanted:
+            yield ir.PartStarted(0, ir.Text(""))
+            yield ir.Delta(0, "so ")
+            await self.gate.wait()
+            yield ir.Delta(0, "it is")
+            yield ir.PartEnded(0)
+            yield ir.Finished(ir.Stop("end"), ir.Usage(7, 3))
+            return
         parts: list[ir.Part] = [ir.Text(f"turn {len(request.turns)}")]
         if "think" in wanted:
             parts.insert(0, ir.Reasoning("I thought about it"))
@@ -68,10 +81,17 @@ DISTRIBUTION: dict[str, Any] = {
 
 @asynccontextmanager
 async def telling(**changes: Any) -> AsyncIterator[Any]:
-    """The stack; `Telling.seen` begins empty."""
+    """The stack; `Telling.seen` begins empty, and its gate is shut."""
     Telling.seen.clear()
+    Telling.gate = asyncio.Event()
     async with Stack.load(DISTRIBUTION | changes, providers=[Telling]) as stack:
         yield stack
+
+
+async def reached(number: int) -> None:
+    """Wait until so many requests have reached the provider."""
+    while len(Telling.seen) < number:
+        await asyncio.sleep(0)
 
 
 def told() -> list[tuple[str, str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import openai
 import pytest
 
-from .telling import telling, told
+from .telling import Telling, reached, telling, told
 
 
 async def test_responses_go_on_from_their_conversation_and_add_to_it() -> None:
@@ -89,3 +91,23 @@ async def test_what_is_no_conversation_is_refused_by_name() -> None:
             )
         with pytest.raises(openai.BadRequestError, match=r"metadata\.a: must be a text"):
             await client.conversations.update(talk.id, metadata={"a": "x" * 600})
+
+
+async def test_responses_at_the_same_time_overwrite_nothing() -> None:
+    async with telling() as stack:
+        client = stack.openai()
+        talk = await client.conversations.create()
+        said = [f"wait {number}" for number in range(4)]
+        async with asyncio.TaskGroup() as group:
+            for text in said:
+                group.create_task(client.responses.create(input=text, conversation=talk.id))
+            await reached(len(said))  # none of them has seen another one
+            await client.conversations.items.create(
+                talk.id, items=[{"role": "user", "content": text} for text in "xy"]
+            )
+            Telling.gate.set()
+        items = await client.conversations.items.list(talk.id, order="asc", limit=100)
+        texts = [item.content[0].text async for item in items]
+        assert texts[:2] == ["x", "y"]
+        assert sorted(texts[2::2]) == said
+        assert texts[3::2] == ["so it is"] * len(said)
