@@ -64,28 +64,39 @@ class Calls:
         self._ways = [_Ways(number, form) for number, form in enumerate(forms)]
         self._losses: dict[tuple[str, str], Loss] = {}
         for ways in self._ways:
-            for name, tool in tools.items():
+            for number, (name, tool) in enumerate(tools.items()):
+                written = self._written(ways, tool, number)
                 for head, tail in ways.form.calls:
-                    self._add(ways, name, tool, head, tail)
+                    self._add(ways, tool, _named(head, name), written, tail)
 
     @property
     def losses(self) -> list[Loss]:
         return list(self._losses.values())
 
     def _literal(self, text: str) -> str:
-        return literal(text, self._compiler.lexicon.marks)
+        """A mark that ends the model's turn is not a part of it."""
+        lexicon = self._compiler.lexicon
+        for mark in lexicon.last:
+            text = text.removesuffix(mark)
+        return literal(text, lexicon.marks)
 
-    def _add(self, ways: _Ways, name: str, tool: ir.Tool, head: str, tail: str) -> None:
-        head = _named(head, name)
-        around = ways.form.way.quoted
-        if tool.grammar is not None and around is not None:
-            head = head.replace(NUMBER, "0") + around[0]
-            ways.payloads.append(_Payload(head, around[1] + tail, tool))
-            return
+    def _written(self, ways: _Ways, tool: ir.Tool, number: int) -> str:
+        """The rule of a call's arguments, one for all heads; empty where they are a payload."""
+        if tool.grammar is not None and ways.form.way.quoted is not None:
+            return ""
         written = self._input(ways, tool) if tool.grammar else self._arguments(ways, tool)
-        ways.lines |= written.lines
+        name = f"arguments_{ways.number}_{number}"
+        ways.lines |= {**written.lines, name: f": {written.rule}"}
+        return name
+
+    def _add(self, ways: _Ways, tool: ir.Tool, head: str, written: str, tail: str) -> None:
+        if not written:
+            before, behind = ways.form.way.quoted or ("", "")
+            head = head.replace(NUMBER, "0") + before
+            ways.payloads.append(_Payload(head, behind + tail, tool))
+            return
         numbered = " /[0-9]{1,4}/ ".join(map(self._literal, head.split(NUMBER)))
-        ways.whole.append(f"{numbered} {written.rule} {self._literal(tail)}")
+        ways.whole.append(f"{numbered} {written} {self._literal(tail)}")
 
     def _input(self, ways: _Ways, tool: ir.Tool) -> Written:
         assert tool.grammar is not None

@@ -22,9 +22,12 @@ class Unmet(Exception):
 
 @dataclass(slots=True, eq=False)
 class Free:
-    """Anything, up to one of the marks; `leading` ones count only before any other text."""
+    """Anything, up to one of the marks; `leading` ones count only before any other text.
 
-    marks: dict[bytes, Stage] = field(default_factory=dict)
+    A mark that leads nowhere ends the answer.
+    """
+
+    marks: dict[bytes, Stage | None] = field(default_factory=dict)
     leading: dict[bytes, Stage] = field(default_factory=dict)
     may_end: bool = True
 
@@ -143,6 +146,7 @@ class Constraint:
 
     def _watch(self, stage: Free, piece: bytes) -> None:
         text = self._text + piece
+        found: list[tuple[int, bytes, Stage | None]]
         found = [(at, m, to) for m, to in stage.marks.items() if (at := text.find(m)) >= 0]
         if not self._begun and stage.leading:
             begun = text.lstrip()

@@ -55,10 +55,11 @@ class Enforcer:
 
         Raises `InvalidRequest` naming the field that cannot be enforced.
         """
-        if not tools and request.output.kind == "text":
+        free = not tools and request.output.kind == "text"
+        if free and self._tool_format != "harmony":  # which has no mark of a call to be blocked
             return None, []
         compiler = self._compiled()
-        found = planned(request, tools, compiler, thoughts, self._tool_format)
+        found = planned(request, tools, compiler, thoughts, self._tool_format, bool(continued))
         if found.stage is None:
             return None, found.losses
         if request.output.kind == "text":

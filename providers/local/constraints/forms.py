@@ -76,6 +76,18 @@ def _gemma(trigger: str, end: str, quote: str) -> Form:
     return Form(trigger, (call,), InBraces(quote), needs=trigger)
 
 
+def _messages() -> Form:
+    """Harmony has a place for the recipient before the channel, and one behind it."""
+    to = " to=functions.{name}"
+    heads = (
+        f"{to}<|channel|>commentary json",
+        f"{to}<|channel|>commentary <|constrain|>json",
+        f"<|channel|>commentary{to} <|constrain|>json",
+        f"<|channel|>commentary{to} json",
+    )
+    return Form("", tuple((head + "<|message|>", "<|call|>") for head in heads))
+
+
 HERMES = Form("<tool_call>", (('\n{"name": {quoted}, "arguments": ', "}\n</tool_call>"),))
 DSML = "｜DSML｜"
 SAID = ' string="{text}"'
@@ -144,6 +156,7 @@ FORMS: dict[str, tuple[Form, ...]] = {
             several=True,
         ),
     ),
+    "harmony": (_messages(),),
     "granite": (_listed("<|tool_call|>"),),
     "nemotron": (_listed("<TOOLCALL>", "]</TOOLCALL>"),),
     "apriel": (_listed("<tool_calls>", "]</tool_calls>"),),

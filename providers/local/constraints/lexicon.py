@@ -67,6 +67,7 @@ class Lexicon:
         marks = {token: mark for mark, token in self.marks.items()}
         self.pieces = [vocabulary.piece(token) for token in range(self.size)]
         self.ends = [token for token in range(self.size) if vocabulary.ends(token)]
+        self.last = [mark for mark, token in self.marks.items() if vocabulary.ends(token)]
         self._apart = {
             token: SPECIAL + marks.get(token, f"end-{token}").encode()
             for token in (*marks, *self.ends)

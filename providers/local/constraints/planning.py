@@ -19,6 +19,7 @@ from .calls import Calls
 from .compiling import BadGrammar, Compiler
 from .constraint import Bound, Free, Stage
 from .forms import forms
+from .harmony import Messages
 from .languages import rule
 from .schemas import enforced
 
@@ -50,8 +51,10 @@ def planned(
     compiler: Compiler,
     thoughts: Thoughts,
     tool_format: str = "hermes",
+    begun: bool = False,
 ) -> Planned:
-    """`tools` are those that may be called, by the model's names for them.
+    """`tools` are those that may be called, by the model's names for them; `begun` says that the
+    client has written the beginning of the answer.
 
     Raises `InvalidRequest` naming the field that cannot be enforced.
     """
@@ -60,7 +63,11 @@ def planned(
     calls = _calls(request, tools, compiler, tool_format, found.losses) if tools else None
     must_call = calls is not None and request.tool_choice.mode in ("required", "named")
     try:
-        found.stage = _stage(answer, calls, compiler, thoughts, must_call)
+        if tool_format == "harmony":
+            messages = Messages(answer, calls, compiler, must_call)
+            found.stage = messages.text() if begun else messages.first(thoughts.possible)
+        else:
+            found.stage = _stage(answer, calls, compiler, thoughts, must_call)
     except BadGrammar as bad:
         at = request.tools[0].at if request.tools else request.output.at
         raise InvalidRequest(

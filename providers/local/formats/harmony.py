@@ -22,6 +22,10 @@ START, CHANNEL, CONSTRAIN = "<|start|>", "<|channel|>", "<|constrain|>"
 MESSAGE, END, CALL, RETURN = "<|message|>", "<|end|>", "<|call|>", "<|return|>"
 MARKS = (START, CHANNEL, CONSTRAIN, MESSAGE, END, CALL, RETURN)
 TOOLS = "functions."
+ASSISTANT = f"{START}assistant"
+ANALYSIS, COMMENTARY, FINAL = (
+    f"{CHANNEL}{name}{MESSAGE}" for name in ("analysis", "commentary", "final")
+)
 
 MISSING = (
     "this model speaks harmony, and the package for it is missing: install 'polystack[harmony]', "
