@@ -62,8 +62,8 @@ class Statements:
 
     def swap(self, key: Key, row: Row, expected: bytes | None, now: float) -> bool:
         if expected is None:
-            absent = self._upsert(records.c.expires <= now)
-            return self.connection.execute(absent, row).rowcount == 1
+            absent = self._upsert(records.c.expires <= now).returning(records.c.size)
+            return self.connection.execute(absent, row).first() is not None
         there = _at(key) & (records.c.record == expected) & _live(now)
         values = {name: row[name] for name in _REST}
         swapped = sa.update(records).where(there).values(values)

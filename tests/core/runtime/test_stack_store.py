@@ -146,7 +146,7 @@ providers:
         (
             "{type: memry}",
             "4:15: store.type: no store 'memry' is installed; did you mean 'memory'? "
-            "installed: broken, memory, minded, sqlite",
+            "installed: broken, memory, minded, postgres, sqlite",
         ),
         (
             "{type: memory, size: 3}",

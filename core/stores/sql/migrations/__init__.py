@@ -9,12 +9,14 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 HERE = Path(__file__).parent
+VERSIONS = [HERE / "versions"]
 
 
 def config() -> Config:
     made = Config()
-    made.set_main_option("script_location", str(HERE).replace("%", "%%"))
     made.set_main_option("path_separator", "newline")
+    made.set_main_option("script_location", _text(HERE))
+    made.set_main_option("version_locations", "\n".join(map(_text, VERSIONS)))
     return made
 
 
@@ -23,3 +25,7 @@ def upgrade(connection: Connection) -> None:
     settings = config()
     settings.attributes["connection"] = connection
     command.upgrade(settings, "head")
+
+
+def _text(path: Path) -> str:
+    return str(path).replace("%", "%%")  # which means something in a configuration
