@@ -221,6 +221,18 @@ def connect(
     print(json.dumps(show, indent=2) if as_json else show)
 
 
+db = typer.Typer(help="Look after what a distribution keeps.", no_args_is_help=True)
+app.add_typer(db, name="db")
+
+
+@db.command(name="upgrade")
+def upgrade_store(source: Source, set: Sets = None) -> None:
+    """Bring a store to the form that this version reads; while no server uses it."""
+    from .upgrading import upgrade
+
+    print(upgrade(source, set or []))
+
+
 new = typer.Typer(help="Write a package of your own.", no_args_is_help=True)
 app.add_typer(new, name="new")
 
