@@ -11,7 +11,7 @@ from ...core.contract.api import Context, Document, Headers, Operation, Rendered
 from ...core.contract.losses import Ledger
 from ...core.contract.provider import Model, TokenCount
 from .. import openai
-from . import errors, extras
+from . import compaction, errors, extras
 from .decoder import Decoder
 from .encoder import Encoder
 from .relay import ResponsesRelay
@@ -44,6 +44,7 @@ class Responses(api.Api):
     title = "OpenAI Responses"
     operations = (
         Operation("create", "generate", "POST", "/v1/responses"),
+        Operation(compaction.OPERATION, "generate", "POST", "/v1/responses/compact"),
         Operation("input_tokens", "count_tokens", "POST", "/v1/responses/input_tokens"),
         Operation("models", "models", "GET", "/v1/models"),
         Operation("model", "model", "GET", "/v1/models/{id}"),
@@ -66,6 +67,9 @@ class Responses(api.Api):
     ) -> Document:
         (answer,) = responses  # the protocol has no choices
         return document(request, answer, context)
+
+    def compacted(self, seal: str) -> ir.Opaque:
+        return compaction.item(seal)
 
     def encode_error(self, error: StackError, request_id: str) -> Rendered:
         return errors.encode_error(error, request_id)

@@ -19,6 +19,9 @@ from .content import encode_citation, encode_logprob
 from .extras import NAME, given, own, remembered
 from .request import SEALED
 
+# What the names of items begin with that are whole at once.
+PREFIXES = {"compaction": "cmp"}
+
 Status = Literal["in_progress", "completed", "incomplete"]
 Shown: TypeAlias = ir.Text | ir.Refusal | ir.Reasoning | ir.ToolCall | ir.Opaque
 
@@ -59,7 +62,7 @@ def prefix(part: Shown) -> str:
         case ir.Text() | ir.Refusal():
             return "msg"
         case ir.Opaque():
-            return "msg" if remembered(part, "_content") else "item"
+            return "msg" if remembered(part, "_content") else PREFIXES.get(part.type, "item")
 
 
 def shown(part: ir.Part, place: int, losses: Ledger) -> Shown | None:

@@ -16,7 +16,7 @@ from ...core.contract.api import Document
 from ...core.contract.losses import Ledger
 from .. import languages
 from ..validation import validate
-from . import schema
+from . import compaction, schema
 from .extras import (
     NAME,
     extra,
@@ -64,7 +64,7 @@ NAMED = frozenset(
 def decode(document: object, operation: str = "create") -> ir.Request:
     asked = validate(schema.Create, document)
     _refuse_state(asked)
-    if asked.input is None and operation == "create":
+    if asked.input is None and operation != "input_tokens":
         raise InvalidRequest("input: field required", param="input")
     if asked.input == [] and not asked.instructions:
         raise InvalidRequest("input: must hold at least one item", param="input")
@@ -93,7 +93,8 @@ def decode(document: object, operation: str = "create") -> ir.Request:
     rest = {name: value for name, value in document.items() if name not in told}
     said = {name: value for name, value in rest.items() if name in NAMED}
     kept = {name: value for name, value in rest.items() if name not in NAMED}
-    return replace(request, extra=extra(kept, {"_said": said} if said else {}))
+    request = replace(request, extra=extra(kept, {"_said": said} if said else {}))
+    return compaction.marked(request, operation)
 
 
 def _refuse_state(asked: schema.Create) -> None:

@@ -10,6 +10,7 @@ from ...core.canon import ir
 from ...core.canon.errors import StackError
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import Ledger
+from . import compaction
 from .errors import failure
 from .extras import note_foreign, own
 from .output import Status, View, view, write_items
@@ -172,4 +173,5 @@ def document(request: ir.Request, response: ir.Response, context: Context) -> Do
     status = OUTCOMES[response.stop.reason].item_status
     output = write_items(response.parts, seen, status)
     end = outcome(response.stop, output, context.losses)
-    return finished(echo(request, context), output, end, response.usage)
+    answer = finished(echo(request, context), output, end, response.usage)
+    return compaction.document(request, answer) if compaction.is_whole(request) else answer

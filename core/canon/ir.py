@@ -254,7 +254,8 @@ class Request(Node):
     `instructions` is the system text that stands outside the conversation (`system` in Messages,
     `instructions` in Responses); a system text inside it is a turn at its own place.
     `template_kwargs` goes to the chat template of a local model. `headers` are those that the
-    API calls its own (betas, versions), for an upstream of the same protocol.
+    API calls its own (betas, versions), for an upstream of the same protocol. One that `compacts`
+    asks for the conversation in brief instead of an answer; its last turn stands for that wish.
     """
 
     model: str | None
@@ -272,6 +273,7 @@ class Request(Node):
     previous_id: str | None = None
     origin: str = ""  # the name of the API that decoded it
     headers: Mapping[str, str] = field(default_factory=dict, compare=False)
+    compacts: bool = False
 
     def conversation(self) -> tuple[Turn, ...]:
         """The turns with the instructions in front, for providers that know one list only."""

@@ -221,6 +221,10 @@ class Api(ABC):
 
     # What only some protocols have; one that declares the action overrides its method.
 
+    def compacted(self, seal: str) -> ir.Opaque:
+        """What a client gets of a conversation in brief, and gives back in place of it."""
+        raise NotImplementedError(f"{self.title} asks for no conversation in brief")
+
     def named(self, document: object) -> str:
         """The model that a body asks to have described; raises `InvalidRequest`."""
         raise NotImplementedError(f"{self.title} names no model in a body")

@@ -70,7 +70,8 @@ class Asking:
     """A call about what is kept, or a new one: what an Api may not invent, and who asks.
 
     `token` is 32 random hex digits, unique to the call; `now` is in whole seconds since 1970.
-    `items` are the parameters of the path, in their order, and `query` those behind it.
+    `items` are the parameters of the path, in their order, and `query` those behind it; `operation`
+    is the name of what a new call asks for.
     """
 
     records: Records
@@ -79,6 +80,7 @@ class Asking:
     document: object = None
     items: tuple[str, ...] = ()
     query: Mapping[str, str] = field(default_factory=dict)
+    operation: str = "create"
 
 
 @dataclass(frozen=True, slots=True)

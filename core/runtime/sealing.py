@@ -25,6 +25,8 @@ from ..contract.seal import KEY_SIZE, REQUEST_LIMIT, Sealer, is_seal
 
 logger = logging.getLogger("polystack")
 
+COMPACTED = "compacted"  # the maker of a conversation in brief
+RECALLED = "What was said before, in brief:\n\n"
 UNKNOWN = "unknown"  # the maker of a thought whose seal cannot be opened: nobody gets it back
 
 Opaque = Literal["signature", "sealed"]
@@ -80,17 +82,23 @@ def opened(request: ir.Request, seals: Seals, losses: Ledger) -> ir.Request:
     if not any(_has_seal(part) for turn in request.turns for part in turn.parts):
         return request
     opening = _Opening(seals, losses)
-    turns = tuple(
-        replace(turn, parts=tuple(map(opening.part, turn.parts)))
-        if any(_has_seal(part) for part in turn.parts)
-        else turn
+    turns = (
+        opening.turn(turn) if any(_has_seal(part) for part in turn.parts) else turn
         for turn in request.turns
     )
-    return replace(request, turns=turns)
+    return replace(request, turns=tuple(turn for turn in turns if turn.parts))
 
 
 def _has_seal(part: ir.Part) -> bool:
+    if isinstance(part, ir.Opaque):
+        return _seal_of(part) is not None
     return isinstance(part, ir.Reasoning) and (is_seal(part.signature) or is_seal(part.sealed))
+
+
+def _seal_of(part: ir.Opaque) -> str | None:
+    """The seal in a wire object of a client, which is all that a conversation in brief is."""
+    values = (value for value in part.data.values() if isinstance(value, str))
+    return next((value for value in values if is_seal(value)), None)
 
 
 @dataclass
@@ -99,23 +107,40 @@ class _Opening:
     losses: Ledger
     size: int = 0
 
+    def turn(self, turn: ir.Turn) -> ir.Turn:
+        told = next((part for part in turn.parts if isinstance(part, ir.Opaque)), None)
+        if told is not None and len(turn.parts) == 1:
+            return self._recalled(turn, told)
+        return replace(turn, parts=tuple(map(self.part, turn.parts)))
+
+    def _recalled(self, turn: ir.Turn, told: ir.Opaque) -> ir.Turn:
+        """A conversation in brief as the model is told it; without parts where it is not ours."""
+        held = self._open(_seal_of(told) or "", told.at or told.type)
+        if held is None or held.origin != COMPACTED:
+            return replace(turn, parts=())
+        return ir.Turn("user", (ir.Text(RECALLED + held.text, at=told.at),), at=turn.at)
+
     def part(self, part: ir.Part) -> ir.Part:
         if not isinstance(part, ir.Reasoning) or not _has_seal(part):
             return part
         seal = part.signature if is_seal(part.signature) else part.sealed
         assert seal is not None
-        at = part.at or "reasoning"
-        self.size += len(seal)
-        if self.size > REQUEST_LIMIT:
-            self.losses.dropped(f"{at}.seal", f"more than {REQUEST_LIMIT} bytes of seals")
-            return ir.Reasoning(part.text, part.summary, origin=UNKNOWN, at=part.at)
-        held = self.seals.sealer.open(seal)
+        held = self._open(seal, part.at or "reasoning")
         if held is None:
-            self.losses.dropped(f"{at}.seal", "this stack did not make this seal, or not so")
             return ir.Reasoning(part.text, part.summary, origin=UNKNOWN, at=part.at)
         # What a client was shown in full and gives back is not held a second time.
         text = held.text or ("" if held.summary else part.text)
         return replace(held, text=text, at=part.at)
+
+    def _open(self, seal: str, at: str) -> ir.Reasoning | None:
+        self.size += len(seal)
+        if self.size > REQUEST_LIMIT:
+            self.losses.dropped(f"{at}.seal", f"more than {REQUEST_LIMIT} bytes of seals")
+            return None
+        held = self.seals.sealer.open(seal)
+        if held is None:
+            self.losses.dropped(f"{at}.seal", "this stack did not make this seal, or not so")
+        return held
 
 
 # Answers -----------------------------------------------------------------------------------------

@@ -304,7 +304,7 @@ class Stack:
         state, native = api.state, api.name in target.model.native
         if state is None or (native and not state.touches(asked.raw)):
             return None
-        asking = self._asking(call, asked.document)
+        asking = replace(self._asking(call, asked.document), operation=operation.name)
         opened = await state.open(asking)
         if opened.unknown is not None:
             if native and not target.fallbacks:

@@ -21,6 +21,7 @@ from ..canon.errors import InvalidRequest, NotSupported, StackError
 from ..contract.api import Api, Context, Encoder
 from ..contract.losses import DROPS, HEADER, Ledger, fidelity
 from ..contract.provider import Prepared
+from . import compacting
 from .call import Call, Reply
 from .pump import Pump, Stage, fold
 from .registry import Target
@@ -40,6 +41,8 @@ async def prepared(
     """The request as the provider will run it, and what is lost; raises where none may be."""
     if route.kind == "translated":
         _refuse_file_ids(request)  # in its own protocol a file's id means something
+    if request.compacts:
+        request = compacting.asked(request)
     return await _prepared(request, target, seals, api.handles)
 
 
@@ -58,6 +61,8 @@ async def generate(
     request: ir.Request, target: Target, seals: Seals
 ) -> AsyncGenerator[ir.Event, None]:
     """One answer as canonical events, checked; what fails before `Started` is raised."""
+    if request.compacts:
+        raise InvalidRequest("compacts: a conversation in brief is for clients of a protocol")
     request = replace(request, model=target.model.id)
     ready, _ = await _prepared(request, target, seals)
     pump, started = Pump([ready.run(0)]), False
@@ -90,7 +95,9 @@ async def translate(
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
     runs = [ready.run(choice) for choice in range(request.sampling.n)]
     stages: list[Stage] = []
-    if api.opaque is not None and _is_marked(api, ready):
+    if request.compacts:
+        stages = [compacting.Compacting(seals, api.compacted).feed for _ in runs]
+    elif api.opaque is not None and _is_marked(api, ready):
         origin = target.provider.name
         stages = [Sealing(api.opaque, origin, seals, losses).feed for _ in runs]
     if request.stream:

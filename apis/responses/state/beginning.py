@@ -9,6 +9,7 @@ from ....core.canon.errors import InvalidRequest
 from ....core.contract.api import Document
 from ....core.contract.losses import Ledger
 from ....core.contract.state import Asking, Opened, Record
+from .. import compaction
 from ..output import View, write_items
 from ..response import OUTCOMES
 from . import chain
@@ -28,7 +29,8 @@ async def begin(asking: Asking) -> Opened:
     document = asking.document
     if not isinstance(document, dict):
         return Opened({} if document is None else {"": document}, keep=False)
-    keeps = asking.records.keeps and document.get("store") is not False
+    wanted = document.get("store") is not False and asking.operation != compaction.OPERATION
+    keeps = asking.records.keeps and wanted
     try:
         history = await _history(asking, document)
         items = await chain.resolved(asking.records, listed(document.get("input")), history.items)
@@ -42,7 +44,7 @@ async def begin(asking: Asking) -> Opened:
         return opened
     told = {k: v for k, v in document.items() if k not in ("previous_response_id", "conversation")}
     # No upstream is to keep what is kept here.
-    told |= {"input": [*history.items, *items], "store": False}
+    told |= {"input": [*compaction.after(history.items), *items], "store": False}
     return replace(opened, document=told, continues=True)
 
 
