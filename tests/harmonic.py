@@ -61,7 +61,7 @@ STANDING_IN = Harmony(encode, Stream)
 
 @contextmanager
 def read_somehow() -> Iterator[None]:
-    """Harmony by OpenAI's package where that has its vocabulary, else by one that does as it does."""
+    """Harmony by OpenAI's package where that has its vocabulary, else by the one here."""
     with pytest.MonkeyPatch.context() as patch:
         try:
             harmony.loaded()

@@ -8,7 +8,7 @@ behind the call, and system text in mid-conversation goes where the template sho
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from ...core.canon import ir
 from ...core.canon.errors import NotSupported
 from ...core.contract.losses import Ledger, Loss
 from . import accounting
+from .beginning import forced, opening
+from .formats.table import FORMATS, ToolFormat
 from .images import Images
 from .known import TEXT_ONLY
 from .parser import CALL, CALL_END, Offered
@@ -33,8 +35,9 @@ OMITTED = "[{} omitted]"
 class Plan:
     """All that a prompt is made of.
 
-    `continued` is the beginning of an answer that the client has written, `forced` one that the
-    tool choice asks for: both end the prompt, and the second is part of the answer.
+    `continued` is the beginning of an answer that the client has written, `opening` the marks that
+    the model puts before an answer, `forced` a beginning that the tool choice asks for: they end
+    the prompt, and the last is part of the answer.
     """
 
     messages: list[Message]
@@ -42,6 +45,7 @@ class Plan:
     kwargs: dict[str, Any]
     offered: dict[str, Offered]
     continued: str = ""
+    opening: str = ""
     forced: str = ""
     losses: Sequence[Loss] = ()
     images: Images | None = None
@@ -54,9 +58,11 @@ def plan(
     enforced: bool = False,
     sees: bool = False,
     limits: str = TEXT_ONLY,
+    tool_format: ToolFormat = FORMATS["hermes"],
+    tokens: Container[str] = (),
 ) -> Plan:
     """Raises `NotSupported` for what the model cannot be shown; `sees` says that it reads images,
-    and `limits` what it reads.
+    `limits` what it reads, and `tokens` the marks that it knows.
 
     `enforced` says that the engine keeps to grammars: then no beginning of an answer is needed
     to have a tool called.
@@ -82,29 +88,21 @@ def plan(
     images = Images() if sees else None
     mapper = _Mapper(template, names, ledger, images, limits)
     messages = mapper.messages(groups, extra_system)
+    offered = names.offered(tools)
+    opened = opening(tool_format, continued)
+    # Behind an opening there is no place for a call.
+    left_alone = enforced or bool(opened)
     return Plan(
         messages,
         rendered if template.takes_tools else [],
         template_kwargs(request, template, ledger, answering=not continued),
-        names.offered(tools),
+        offered,
         continued,
-        "" if enforced else _forced(request, names, tools, template),
+        opened,
+        "" if left_alone else forced(request.tool_choice, [*offered], tool_format, tokens),
         list(ledger),
         images,
     )
-
-
-def _forced(
-    request: ir.Request, names: Names, tools: Sequence[ir.Tool], template: ChatTemplate
-) -> str:
-    """How the answer must begin for the client's tool choice."""
-    if not tools or not template.hermes or request.tool_choice.mode not in ("required", "named"):
-        return ""
-    head = CALL + '\n{"name": "'
-    if len(tools) > 1:
-        return head
-    # It ends where a word of the model's vocabulary does, before the space.
-    return head + names.flat(tools[0].namespace, tools[0].name) + '", "arguments":'
 
 
 def _format(output: ir.OutputFormat) -> str:

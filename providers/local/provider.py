@@ -278,6 +278,8 @@ class Local(Provider):
                 enforced=at.enforcer is not None,
                 sees=at.eyes is not None,
                 limits=self._known.limits,
+                tool_format=self._formats.tools,
+                tokens=at.engine.vocabulary.marks,
             )
             messages, tools, seam = at.guard.seamed(mapped.messages, mapped.tools)
             prompt = at.template.render(messages, tools, mapped.kwargs)
@@ -287,7 +289,7 @@ class Local(Provider):
         begun = at.guard.spoken(mapped.continued, seam) + mapped.forced
         if begun and thinking:
             text, thinking = f"{text}\n{self._formats.reasoning.closes}\n\n", False
-        text += begun
+        text += mapped.opening + begun
         tokens, images = tokenized_prompt(
             cut(text, seam), at.engine.vocabulary, mapped.images, at.eyes
         )
@@ -344,7 +346,8 @@ class Local(Provider):
         limit, chosen = self._limit(encoded.at, request), self._sampler(request, encoded, choice)
         job = Job(encoded.tokens, limit, chosen, held, encoded.images)
         started = ir.Started(secrets.token_hex(12), request.model or self.config.name)
-        events = generation(encoded.at.worker, job, Answer(parser, encoded.plan.forced), started)
+        answer = Answer(parser, encoded.plan.opening + encoded.plan.forced)
+        events = generation(encoded.at.worker, job, answer, started)
         return _warming(events) if request.sampling.max_tokens == 0 else events
 
     def _limit(self, at: Resident, request: ir.Request) -> int:

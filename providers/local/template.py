@@ -24,7 +24,6 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ...core.canon.errors import InvalidRequest
-from .formats.detection import called
 from .formats.reasoning import THINK
 
 SECONDS = 5.0
@@ -140,11 +139,6 @@ class ChatTemplate:
             for kwargs in ({}, {"enable_thinking": True})
         )
         return unasked == asked
-
-    @cached_property
-    def hermes(self) -> bool:
-        """Whether the model writes calls in JSON between the marks that most others know."""
-        return called(self.source) == "hermes"
 
     def names(self, word: str) -> bool:
         return word in self.source

@@ -18,8 +18,8 @@ class ToolFormat:
     """How a call is written: the marks that begin one anywhere, each with what reads on behind it.
 
     `starts` count only where a part of the answer begins, and as plain text without a word if no
-    call follows. `answer` reads a whole answer that is no text with marks in it. `others` are the
-    further marks that have to be seen.
+    call follows. `answer` reads a whole answer that is no text with marks in it, and `text` begins
+    the text of one. `others` are the further marks that have to be seen.
     """
 
     name: str
@@ -27,6 +27,7 @@ class ToolFormat:
     marks: Mapping[str, Reader] = field(default_factory=dict)
     starts: Mapping[str, Reader] = field(default_factory=dict)
     answer: Reader | None = None
+    text: str = ""
     others: tuple[str, ...] = ()
     ready: Callable[[], object] | None = None  # raises `ConfigError` where something is missing
 
@@ -123,6 +124,7 @@ FORMATS = {
             "harmony",
             "gpt-oss",
             answer=harmony.harmony,
+            text=harmony.FINAL,
             others=harmony.MARKS,
             ready=lambda: harmony.loaded(),
         ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from polystack.core.canon import ir
 from polystack.core.canon.errors import NotSupported
+from polystack.providers.local.formats.table import FORMATS
 from polystack.providers.local.messages import Plan, plan
 from polystack.providers.local.template import ChatTemplate
 from polystack.providers.local.tools import Names, normal
@@ -245,6 +247,16 @@ def test_the_tool_choice_narrows_the_tools_and_begins_the_answer(
     assert list(made.offered) == names
     assert made.forced == forced
     assert losses(made).get("tool_choice") == verdict
+
+
+def test_a_beginning_of_the_client_is_told_as_the_answer_where_answers_are_messages() -> None:
+    asked = request(user("hi"), assistant("So"), tools=(ir.Tool("a"),))
+    asked = replace(asked, tool_choice=ir.ToolChoice("required"))
+    made = plan(asked, ChatTemplate(OPEN), tool_format=FORMATS["harmony"])
+    told = "<|channel|>final<|message|>", "So", ""
+    assert (made.opening, made.continued, made.forced) == told
+    assert losses(made)["tool_choice"] == "approximated"
+    assert planned(OPEN, user("hi"), assistant("So")).opening == ""
 
 
 def test_a_named_tool_that_is_not_offered_is_refused() -> None:

@@ -101,7 +101,6 @@ def test_what_a_template_takes_is_found_by_rendering() -> None:
     assert chat.takes_system_anywhere
     assert not chat.takes_tools
     assert not chat.switches_thinking
-    assert not chat.hermes
     silent = ChatTemplate(CHATML.replace("in messages", "in messages if m.role != 'system'"))
     assert not silent.takes_system_first
 

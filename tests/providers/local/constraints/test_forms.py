@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from polystack.core import ir
 from polystack.core.canon.collect import collect
+from polystack.providers.local.beginning import forced
 from polystack.providers.local.constraints.compiling import Compiler
 from polystack.providers.local.constraints.constraint import Constraint, Stage
 from polystack.providers.local.constraints.forms import FORMS
@@ -193,6 +194,18 @@ def test_what_templates_write_is_allowed_and_read(name: str, text: str, mode: An
     (call,) = read(name, text)
     assert isinstance(call, ir.ToolCall)
     assert (call.name, json.loads(call.arguments)) == ("weather", ROME)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_call_that_nothing_else_enforces_is_begun_as_the_format_does(name: str) -> None:
+    choice, tokens = ir.ToolChoice("required"), words(name).marks
+    texts = [text for each, text in WRITTEN if each == name]
+    one = forced(choice, ["weather"], FORMATS[name], tokens)
+    several = forced(choice, ["weather", "time"], FORMATS[name], tokens)
+    assert "weather" in one
+    assert any(text.startswith(one.replace(":0<", ":12<")) for text in texts)
+    assert several == one.partition("weather")[0]
+    assert forced(ir.ToolChoice("auto"), ["weather"], FORMATS[name], tokens) == ""
 
 
 @pytest.mark.parametrize("name", FORMS)
