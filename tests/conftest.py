@@ -37,6 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--mutations", type=int, default=400, help="nearly right requests to send, per provider"
     )
     parser.addoption(
+        "--kills", type=int, default=5, help="processes to kill while they write, per database"
+    )
+    parser.addoption(
         "--record",
         choices=list(PATHS),
         metavar="API",
