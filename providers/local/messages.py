@@ -21,6 +21,7 @@ from .formats.table import FORMATS, ToolFormat
 from .images import Images
 from .known import TEXT_ONLY
 from .parser import CALL, CALL_END, Offered
+from .replay import one_call_each, only_thought, short
 from .thinking import template_kwargs
 from .tools import Names
 
@@ -179,7 +180,9 @@ class _Mapper:
                     self._user(group)
                 case _:
                     self._assistant(group)
-        return self._messages
+        if self._template.takes_several_calls:
+            return self._messages
+        return list(one_call_each(self._messages))
 
     def _system(self, texts: list[str], leading: Sequence[_Group]) -> None:
         text = "\n\n".join(text for text in texts if text)
@@ -259,7 +262,7 @@ class _Mapper:
         if not self._template.takes_calls:
             self._say("user", f"<tool_response>\n{text}\n</tool_response>")
             return
-        message = {"role": "tool", "content": text, "tool_call_id": result.call_id}
+        message = {"role": "tool", "content": text, "tool_call_id": self._id(result.call_id)}
         self._messages.append(message)
 
     def _shown(self, result: ir.ToolResult) -> Iterator[str]:
@@ -298,9 +301,13 @@ class _Mapper:
                     said.append(part)
         message: Message = {"role": "assistant", "content": "\n".join(self._texts(said))}
         if thought:
-            message["reasoning_content"] = "\n".join(thought)
+            message[self._template.thoughts] = "\n".join(thought)
         if calls and self._template.takes_calls:
             message["tool_calls"] = calls
+            if thought and message["content"] and not self._template.takes_text_with_thoughts:
+                message = only_thought(message, self._template.thoughts)
+                why = "the model's template takes no text between thoughts and a call; told as one"
+                self._ledger.approximated(group.at or "messages", why)
         elif calls:
             words = [f"{CALL}\n{json.dumps(c['function'])}\n{CALL_END}" for c in calls]
             message["content"] = "\n".join(filter(None, [message["content"], *words]))
@@ -308,7 +315,7 @@ class _Mapper:
 
     def _thought(self, part: ir.Reasoning) -> list[str]:
         text = part.text or "\n".join(part.summary)
-        if text and self._template.names("reasoning_content"):
+        if text and self._template.thoughts:
             return [text]
         if text:
             why = "the model's template has no place for earlier reasoning"
@@ -322,7 +329,10 @@ class _Mapper:
     def _call(self, call: ir.ToolCall) -> Message:
         name = self._names.flat(call.namespace, call.name)
         function = {"name": name, "arguments": _arguments(call)}
-        return {"id": call.id, "type": "function", "function": function}
+        return {"id": self._id(call.id), "type": "function", "function": function}
+
+    def _id(self, id: str) -> str:
+        return id if self._template.takes_any_id else short(id)
 
 
 def _arguments(call: ir.ToolCall) -> Any:

@@ -251,6 +251,10 @@ class Parser:
 
     # What readers tell ---------------------------------------------------------------------------
 
+    @property
+    def offering(self) -> bool:
+        return bool(self._tools)
+
     def offered(self, name: str) -> bool:
         return name in self._tools
 

@@ -26,6 +26,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from ...core.canon.errors import InvalidRequest
 from .formats.reasoning import THINK
 
+_THINKING = re.compile(r"\b(?:message|msg|m)\.thinking\b")
 SECONDS = 5.0
 CHARACTERS = 8 << 20
 Message = dict[str, Any]
@@ -109,14 +110,32 @@ class ChatTemplate:
 
     @cached_property
     def takes_calls(self) -> bool:
-        call = {
-            "id": "call_1",
-            "type": "function",
-            "function": {"name": "PROBE", "arguments": {"x": 1}},
-        }
-        said = {"role": "assistant", "content": "", "tool_calls": [call]}
-        answer = {"role": "tool", "content": "y", "tool_call_id": "call_1", "name": "PROBE"}
-        return self._shows("PROBE", [_message("user", "x"), said, answer])
+        return self._shows("PROBE", [_message("user", "x"), _calling("PROBE"), _result("PROBE")])
+
+    @cached_property
+    def takes_several_calls(self) -> bool:
+        """In one message."""
+        names = "FIRST", "PROBE"
+        turns = [_message("user", "x"), _calling(*names), *map(_result, names)]
+        return self._shows("PROBE", turns) or not self.takes_calls
+
+    @cached_property
+    def takes_any_id(self) -> bool:
+        """Of a call; Mistral's templates take nine letters and digits, and refuse all others."""
+        return self._shows("PROBE", [_message("user", "x"), _calling("PROBE", suffix="_long")])
+
+    @cached_property
+    def thoughts(self) -> str:
+        """The key of a message's thoughts; empty if the template does not show them."""
+        if self.names("reasoning_content"):
+            return "reasoning_content"
+        return "thinking" if _THINKING.search(self.source) else ""
+
+    @cached_property
+    def takes_text_with_thoughts(self) -> bool:
+        """Before a call."""
+        said = {**_calling("PROBE"), "content": "so", self.thoughts: "hm"}
+        return self._shows("PROBE", [_message("user", "x"), said])
 
     @cached_property
     def switches_thinking(self) -> bool:
@@ -154,6 +173,26 @@ class ChatTemplate:
 
 def _message(role: str, content: str) -> Message:
     return {"role": role, "content": content}
+
+
+def _calling(*names: str, suffix: str = "") -> Message:
+    calls = [
+        {
+            "id": _call_id(name) + suffix,
+            "type": "function",
+            "function": {"name": name, "arguments": {"x": 1}},
+        }
+        for name in names
+    ]
+    return {**_message("assistant", ""), "tool_calls": calls}
+
+
+def _result(name: str) -> Message:
+    return {**_message("tool", "y"), "tool_call_id": _call_id(name)}
+
+
+def _call_id(name: str) -> str:
+    return f"call{name}"
 
 
 class _TooMuch(Exception):

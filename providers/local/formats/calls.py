@@ -13,6 +13,10 @@ from .source import Source, Wait
 class Calls(Protocol):
     """A call begins, gets its arguments in any number of pieces, and ends; or it is told whole."""
 
+    @property
+    def offering(self) -> bool:
+        """Whether the request has any tools."""
+
     def offered(self, name: str) -> bool:
         """Whether the request has a tool of this name."""
 

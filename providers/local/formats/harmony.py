@@ -127,7 +127,7 @@ class _Answer:
     def _begin(self) -> None:
         self._text, recipient = "", self._stream.current_recipient or ""
         self._source.keep()
-        if not recipient.startswith(TOOLS):
+        if not recipient.startswith(TOOLS) or not self._calls.offering:
             thinks = self._stream.current_channel == "analysis"
             self._put = self._calls.think if thinks else self._calls.say
             return

@@ -59,6 +59,11 @@ def test_without_tools_a_call_is_text(name: str) -> None:
     assert read(parser(name, tools=None), text) == [ir.Text(text)]
 
 
+def test_without_tools_a_message_for_one_is_text() -> None:
+    text = GOLDENS["harmony"].one
+    assert read(parser("harmony", tools=None), text) == [ir.Text('{"city": "Paris"}')]
+
+
 @EVERY
 def test_without_parallel_calls_the_first_is_the_last_in_any_pieces(name: str) -> None:
     for chunks in ([GOLDENS[name].two], list(GOLDENS[name].two)):
