@@ -15,6 +15,7 @@ from ...core.contract.api import Context, Document
 from ...core.contract.api import Encoder as BaseEncoder
 from ...core.contract.losses import HEADER, Ledger, fidelity
 from ...core.contract.seal import is_seal
+from ..serverside import Unshown
 from ..sse import comment, frame
 from . import details, output
 from .errors import failure
@@ -97,6 +98,7 @@ class _Choice:
         self._stream = stream
         self._index = index
         self._sequencer = Sequencer()
+        self._unshown = Unshown(stream.losses)
         self._part: ir.Part | None = None
         self._texted = False
         self._calls = -1
@@ -104,6 +106,8 @@ class _Choice:
         self._refused = False
 
     def feed(self, event: ir.Event) -> list[bytes]:
+        if self._unshown.hides(event):
+            return []
         return [self._write(ready) for ready in self._sequencer.feed(event)]
 
     def _write(self, event: ir.Event) -> bytes:

@@ -168,7 +168,7 @@ def _part(part: ir.Part, losses: Ledger) -> Document | None:
                 part.at or part.type, f"{part.type} is an object of {part.protocol} only"
             )
             return None
-        case ir.Reasoning() | ir.ToolCall() | ir.ToolResult():
+        case _:
             raise AssertionError("these are written by the message itself")
 
 

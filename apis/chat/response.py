@@ -9,6 +9,7 @@ from ...core.canon import ir
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import Ledger
 from ...core.contract.seal import is_seal
+from ..serverside import shown
 from . import details, output
 from .vocabulary import legacy
 
@@ -46,15 +47,15 @@ def _message(
     calls: list[ir.ToolCall] = []
     annotations: list[Document] = []
     pieces: list[Document] = []
-    for part in parts:
+    for part in shown(parts, losses):
         told = isinstance(part, ir.Reasoning) and bool(part.text)
         output.lose_part(part, told, losses)
         match part:
             case ir.Text():
                 texts["content"].append(part.text)
                 tokens += part.logprobs
-                shown = (output.annotation(citation, losses) for citation in part.citations)
-                annotations += [each for each in shown if each is not None]
+                notes = (output.annotation(citation, losses) for citation in part.citations)
+                annotations += [each for each in notes if each is not None]
             case ir.Refusal():
                 texts["refusal"].append(part.text)
             case ir.Reasoning():

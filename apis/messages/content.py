@@ -40,6 +40,9 @@ def _block(part: ir.Part, losses: Ledger, native: bool) -> Document | None:
         case ir.Opaque():
             losses.dropped(at, f"the upstream has no {part.type} of {part.protocol}")
             return None
+        case ir.Approval() | ir.ToolListing():
+            losses.dropped(at, f"the upstream has no {type(part).__name__}")
+            return None
         case _:
             assert_never(part)
 

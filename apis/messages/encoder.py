@@ -263,4 +263,6 @@ _BLOCKS = {
     ir.Opaque: _Block,
     ir.Media: _UnshownBlock,
     ir.ToolResult: _UnshownBlock,
+    ir.ToolListing: _UnshownBlock,
+    ir.Approval: _UnshownBlock,
 }

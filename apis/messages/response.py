@@ -68,6 +68,10 @@ def content(part: ir.Part, path: str, losses: Ledger) -> list[Document]:
         case ir.Opaque():
             losses.dropped(path, f"Messages has no {part.type} of {part.protocol}")
             return []
+        case ir.ToolResult(kind="server", server=str()):
+            return [_server_result(part, path, losses)]
+        case ir.ToolListing() | ir.Approval():
+            return []
         case ir.Media() | ir.ToolResult():
             losses.dropped(path, f"a message cannot show a {type(part).__name__}")
             return []
@@ -108,6 +112,8 @@ def _reasoning(part: ir.Reasoning, path: str, losses: Ledger) -> list[Document]:
 
 
 def _tool_use(part: ir.ToolCall, path: str, losses: Ledger) -> list[Document]:
+    if part.kind == "server" and part.server is not None:
+        return [_server_call(part, path, losses)]
     if part.kind == "server":
         losses.dropped(path, "the call of a server tool is nothing that a client may run")
         return []
@@ -118,6 +124,22 @@ def _tool_use(part: ir.ToolCall, path: str, losses: Ledger) -> list[Document]:
     elif not is_object(part.arguments):
         losses.approximated(f"{path}.input", "the arguments are not a JSON object")
     return [start_of_call(part) | {"input": input_of(part)}]
+
+
+def _server_call(part: ir.ToolCall, path: str, losses: Ledger) -> Document:
+    if part.pending:
+        losses.approximated(path, "waits for an approval that nothing here can give")
+    call = {"type": "mcp_tool_use", "id": part.id, "name": part.name, "server_name": part.server}
+    return call | {"input": input_of(part)}
+
+
+def _server_result(part: ir.ToolResult, path: str, losses: Ledger) -> Document:
+    texts = [piece.text for piece in part.content if isinstance(piece, ir.Text)]
+    if len(texts) < len(part.content):
+        losses.dropped(f"{path}.content", "the result of a tool server is shown as text only")
+    content = [{"type": "text", "text": text, "citations": None} for text in texts]
+    result = {"type": "mcp_tool_result", "tool_use_id": part.call_id, "content": content}
+    return result | {"is_error": part.is_error}
 
 
 def start_of_call(part: ir.ToolCall) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ...core.canon.sequence import Sequencer
 from ...core.contract.api import Context, Document
 from ...core.contract.api import Encoder as BaseEncoder
 from ...core.contract.losses import Ledger
+from ..serverside import Unshown
 from . import output
 
 
@@ -27,6 +28,7 @@ class Encoder(BaseEncoder):
         self._generate = output.generated(request)
         self._sequencer = Sequencer()
         self._losses = Ledger()
+        self._unshown = Unshown(self._losses)
         self._part: ir.Part | None = None
         self._arguments: list[str] = []
         self._told = False  # something of the open part
@@ -43,6 +45,8 @@ class Encoder(BaseEncoder):
             case ir.Failed(error=error):
                 self._over = True
                 return orjson.dumps({"error": error.message}) + b"\n"
+            case _ if self._unshown.hides(event):
+                return b""
             case _:
                 return b"".join(self._write(ready) for ready in self._sequencer.feed(event))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...core.canon import ir
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import Ledger
+from ..serverside import shown
 from . import output
 
 
@@ -29,7 +30,7 @@ def _told(
     thoughts: list[str] = []
     calls: list[Document] = []
     tokens: list[Document] = []
-    for part in parts:
+    for part in shown(parts, losses):
         output.lose_part(part, generate, losses)
         match part:
             case ir.Text():

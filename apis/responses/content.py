@@ -154,7 +154,7 @@ def _encode_part(part: ir.Part, text_type: str, path: str, ledger: Ledger) -> Do
                 return dict(data)
             ledger.dropped(path, f"Responses has no {kind} ({protocol} has)")
             return None
-        case ir.Reasoning() | ir.ToolCall() | ir.ToolResult():
+        case _:
             ledger.dropped(path, f"a {type(part).__name__} cannot stand inside a message")
             return None
 

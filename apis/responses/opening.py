@@ -94,7 +94,7 @@ class OpenItem:
 
 
 def _item_part(part: ir.Part) -> Shown:
-    assert not isinstance(part, ir.Media | ir.ToolResult)
+    assert isinstance(part, Shown)
     return part
 
 

@@ -100,7 +100,7 @@ def complete(part: ir.Part, text: str, logprobs: tuple[ir.TokenLogprob, ...] = (
             return replace(part, text=part.text + text)
         case ir.ToolCall():
             return replace(part, arguments=part.arguments + text)
-        case ir.Media() | ir.ToolResult() | ir.Opaque():
+        case _:
             if text:
                 raise ProtocolViolation(f"a {type(part).__name__} takes no deltas")
             return part

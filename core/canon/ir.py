@@ -125,35 +125,68 @@ class Reasoning(Node):
 
 @node()
 class ToolCall(Node):
-    """`arguments` is verbatim text: JSON for a function, free text for a custom tool."""
+    """`arguments` is verbatim text: JSON for a function, free text for a custom tool.
+
+    The call of a server tool is run here, and its result follows in the same answer. `server` is
+    the label of the tool server that it goes to. It is `pending` while the client has not agreed to
+    it; run after that, its `approval` is the id of the pending one.
+    """
 
     id: str
     name: str
     arguments: str
     kind: ToolKind = "function"
     namespace: str | None = None
+    server: str | None = None
+    pending: bool = False
+    approval: str | None = None
+
+
+@node()
+class Approval(Node):
+    """What the client says to a pending call; it lives in a user turn."""
+
+    call_id: str
+    approve: bool
+    reason: str | None = None
+
+
+@node()
+class ToolListing(Node):
+    """The functions that a tool server has, or why nobody knows."""
+
+    server: str
+    tools: tuple[Tool, ...] = ()
+    error: str | None = None
 
 
 @node()
 class Opaque(Node):
-    """A wire object of a type that this model does not know, whole, in its own protocol."""
+    """A wire object of a type that this model does not know, whole, in its own protocol.
+
+    `meaning` is what it says in parts of this model, for whoever runs server tools here.
+    """
 
     protocol: str
     type: str
     data: Object
+    meaning: tuple[Part, ...] = ()
 
 
 @node()
 class ToolResult(Node):
-    """What a tool answered; it lives in a user turn."""
+    """What a tool answered; it lives in a user turn. That of a server tool follows its call."""
 
     call_id: str
     content: tuple[Text | Media | Opaque, ...]
     is_error: bool = False
     kind: ToolKind = "function"
+    server: str | None = None
 
 
-Part: TypeAlias = Text | Refusal | Media | Reasoning | ToolCall | ToolResult | Opaque
+Part: TypeAlias = (
+    Text | Refusal | Media | Reasoning | ToolCall | ToolResult | Approval | ToolListing | Opaque
+)
 
 
 # Requests ----------------------------------------------------------------------------------------
@@ -177,10 +210,35 @@ class ToolGrammar(Node):
 
 
 @node()
+class ToolServer(Node):
+    """A server of functions, by a label and perhaps an address, as a client asks for it.
+
+    `allowed` narrows its functions to some, and `denied` takes some away. A call waits for the
+    client's `approval`, always or never, and for the functions in `exceptions` it is the other way.
+    """
+
+    label: str
+    url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    allowed: tuple[str, ...] | None = None
+    denied: tuple[str, ...] = ()
+    approval: Literal["always", "never"] = "never"
+    exceptions: tuple[str, ...] = ()
+
+    def offers(self, name: str) -> bool:
+        return name not in self.denied and (self.allowed is None or name in self.allowed)
+
+    def asks(self, name: str) -> bool:
+        """Whether a call of this function waits for the client."""
+        return (self.approval == "always") != (name in self.exceptions)
+
+
+@node()
 class Tool(Node):
     """A tool on offer. `schema` is the JSON Schema of a function's arguments (None: not given);
 
-    `grammar` constrains a custom tool; `type` is the wire type of a server tool.
+    `grammar` constrains a custom tool; `type` is the wire type of a server tool, and `server` is
+    where the functions are that it stands for, if it stands for any.
     """
 
     name: str
@@ -191,11 +249,15 @@ class Tool(Node):
     namespace: str | None = None
     grammar: ToolGrammar | None = None
     type: str | None = None
+    server: ToolServer | None = None
 
 
 @node()
 class ToolChoice(Node):
-    """`allowed` narrows auto and required to some of the tools; `parallel=None` means not said."""
+    """`allowed` narrows auto and required to some of the tools; `parallel=None` means not said.
+
+    Where a server tool is named, `server` and `function` may say which of its functions.
+    """
 
     mode: Literal["auto", "none", "required", "named"] = "auto"
     name: str | None = None
@@ -203,6 +265,8 @@ class ToolChoice(Node):
     kind: ToolKind = "function"
     allowed: tuple[str, ...] | None = None
     parallel: bool | None = None
+    server: str | None = None
+    function: str | None = None
 
 
 @node()
@@ -256,6 +320,7 @@ class Request(Node):
     `template_kwargs` goes to the chat template of a local model. `headers` are those that the
     API calls its own (betas, versions), for an upstream of the same protocol. One that `compacts`
     asks for the conversation in brief instead of an answer; its last turn stands for that wish.
+    `max_tool_calls` bounds the calls of server tools that one answer may have run.
     """
 
     model: str | None
@@ -271,6 +336,7 @@ class Request(Node):
     user: str | None = None
     template_kwargs: Object | None = None
     previous_id: str | None = None
+    max_tool_calls: int | None = None
     origin: str = ""  # the name of the API that decoded it
     headers: Mapping[str, str] = field(default_factory=dict, compare=False)
     compacts: bool = False

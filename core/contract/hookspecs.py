@@ -2,7 +2,7 @@
 
 A plugin is what an entry point of the group `polystack` names: a module, or an object, with
 functions marked `@hookimpl`. Entry points are called `kind.type` (`provider.llamacpp`,
-`api.chat`, `store.memory`), and one is loaded only when its type is asked for.
+`api.chat`, `store.memory`, `executor.mcp`), and one is loaded only when its type is asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pluggy
 
 from .api import Api
 from .client import Client
+from .executor import Executor
 from .provider import Provider
 from .store import Store
 
@@ -44,6 +45,10 @@ class Hooks:
     @hookspec
     def register_stores(self, register: Callable[[type[Store]], None]) -> None:
         """Register store classes; the class attribute `type` names them in distributions."""
+
+    @hookspec
+    def register_executors(self, register: Callable[[type[Executor]], None]) -> None:
+        """Register executors of server tools; the class attribute `type` names them."""
 
     @hookspec
     def register_commands(self, register: Callable[[str, Command], None]) -> None:

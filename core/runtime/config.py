@@ -15,9 +15,17 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
+from ..contract.executor import Executor
 from ..contract.provider import Provider
 from ..contract.store import Store
-from .distribution import Distribution, ModelEntry, ProviderEntry, ServerConfig, StoreEntry
+from .distribution import (
+    Distribution,
+    ExecutorEntry,
+    ModelEntry,
+    ProviderEntry,
+    ServerConfig,
+    StoreEntry,
+)
 from .environment import substitute
 from .extending import extended
 from .faults import fault, validate
@@ -30,12 +38,14 @@ from .yaml_source import Node, from_mapping
 
 __all__ = [
     "Distribution",
+    "ExecutorEntry",
     "Loaded",
     "ModelEntry",
     "ProviderEntry",
     "ServerConfig",
     "Source",
     "StoreEntry",
+    "executor_config",
     "load",
     "masked",
     "provider_config",
@@ -99,6 +109,12 @@ def provider_config(loaded: Loaded, name: str, cls: type[Provider]) -> BaseModel
     return config
 
 
+def executor_config(loaded: Loaded, name: str, cls: type[Executor]) -> BaseModel:
+    """The configuration of one executor, as its class wants it."""
+    config: BaseModel = validate(cls.Config, loaded.tree, ("executors", name, "config"))
+    return config
+
+
 def store_config(loaded: Loaded, cls: type[Store]) -> BaseModel:
     """The configuration of the store, as its class wants it."""
     config: BaseModel = validate(cls.Config, loaded.tree, ("store", "config"))
@@ -109,7 +125,7 @@ def masked(loaded: Loaded, plugins: Plugins | None = None) -> dict[str, Any]:
     """The distribution as JSON values without secrets, for people to look at.
 
     Hidden are secrets by type and by name, and whatever the environment gave. With plugins the
-    configurations of the providers and the store are complete, defaults included.
+    configurations of the providers, the executors and the store are complete, defaults included.
     """
     document = loaded.distribution.model_dump(mode="json", exclude_none=True)
     for name, entry in loaded.distribution.providers.items():
@@ -118,6 +134,11 @@ def masked(loaded: Loaded, plugins: Plugins | None = None) -> dict[str, Any]:
         if plugins is not None:
             config = provider_config(loaded, name, plugins.provider(entry.type))
             shown["config"] = config.model_dump(mode="json", fallback=str)
+    for name, runner in loaded.distribution.executors.items():
+        if plugins is not None:
+            config = executor_config(loaded, name, plugins.executor(runner.type))
+            shown = config.model_dump(mode="json", fallback=str)
+            document["executors"][name]["config"] = shown
     if plugins is not None and (store := loaded.distribution.store) is not None:
         config = store_config(loaded, plugins.store(store.type))
         document["store"]["config"] = config.model_dump(mode="json", fallback=str)

@@ -99,6 +99,15 @@ class StoreEntry(_Entry):
     """Seconds for which an answer is kept; by default thirty days."""
 
 
+class ExecutorEntry(_Entry):
+    """Something that runs server tools, under a name of your own."""
+
+    type: Text
+    """The plugin, as `stack list executors` names it."""
+    config: dict[str, Any] = {}
+    """What the executor's type asks for."""
+
+
 class ModelEntry(_Entry):
     """A model under the name that clients ask for."""
 
@@ -125,6 +134,8 @@ class Distribution(_Entry):
     seals: SealsConfig = SealsConfig()
     store: StoreEntry | None = None
     providers: dict[ProviderName, ProviderEntry] = Field(min_length=1)
+    executors: dict[ProviderName, ExecutorEntry] = {}
+    """What runs the tools that clients leave to the server; without one they are left out."""
     models: dict[Text, ModelEntry] = {}
     aliases: dict[Text, Text] = {}
     """Other names of models. One with `*`, `?` or `[…]` is a pattern; the first that fits wins."""

@@ -20,6 +20,7 @@ import pluggy
 from ..canon.errors import ConfigError
 from ..contract.api import Api
 from ..contract.client import Client
+from ..contract.executor import Executor
 from ..contract.hookspecs import PROJECT, Command, Hooks
 from ..contract.provider import Provider
 from ..contract.store import Store
@@ -28,6 +29,7 @@ from .spelling import choices
 
 ProviderClass: TypeAlias = type[Provider]
 StoreClass: TypeAlias = type[Store]
+ExecutorClass: TypeAlias = type[Executor]
 
 
 class PluginError(ConfigError):
@@ -50,10 +52,18 @@ class Plugins:
         Raises `TypeError` for a class that cannot be one.
         """
         _configurable(provider, Provider)
-        where = f"{provider.__module__}:{provider.__qualname__}"
-        plugin = Plugin("provider", provider.type, "this program", "", where)
+        self._add("provider", provider)
+
+    def add_executor(self, executor: ExecutorClass) -> None:
+        """An executor of the program itself, as `add` takes a provider."""
+        _configurable(executor, Executor)
+        self._add("executor", executor)
+
+    def _add(self, kind: str, given: ProviderClass | ExecutorClass) -> None:
+        where = f"{given.__module__}:{given.__qualname__}"
+        plugin = Plugin(kind, given.type, "this program", "", where)
         self._added[plugin.kind, plugin.type] = plugin
-        self._loaded[plugin] = provider
+        self._loaded[plugin] = given
 
     def list(self, kind: str | None = None) -> list[Plugin]:
         """What is installed, by kind and type, and what was added; imports none of it."""
@@ -79,6 +89,10 @@ class Plugins:
 
     def store(self, type: str) -> StoreClass:
         found: StoreClass = self._load("store", type)
+        return found
+
+    def executor(self, type: str) -> ExecutorClass:
+        found: ExecutorClass = self._load("executor", type)
         return found
 
     def command(self, name: str) -> Command:
@@ -189,6 +203,14 @@ def _accept_stores(registered: dict[str, Any]) -> Callable[[Any], None]:
     return register
 
 
+def _accept_executors(registered: dict[str, Any]) -> Callable[[Any], None]:
+    def register(executor: Any) -> None:
+        _configurable(executor, Executor)
+        registered[executor.type] = executor
+
+    return register
+
+
 def _configurable(given: Any, base: type[Any]) -> None:
     """A class that the runtime can make from its configuration, or a `TypeError`."""
     if not (isinstance(given, type) and issubclass(given, base)):
@@ -226,6 +248,7 @@ _KINDS: dict[str, tuple[str, Callable[[dict[str, Any]], Callable[..., None]]]] =
     "client": ("register_clients", _accept_clients),
     "provider": ("register_providers", _accept_providers),
     "store": ("register_stores", _accept_stores),
+    "executor": ("register_executors", _accept_executors),
     "command": ("register_commands", _accept_commands),
     "distribution": ("register_distributions", _accept_distributions),
 }

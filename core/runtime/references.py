@@ -33,6 +33,9 @@ def _check_types(
         # One that is left out may well be of a type that is not installed here.
         if name not in disabled and (problem := plugins.missing("provider", entry.type)):
             raise fault_at(tree, ("providers", name, "type"), problem)
+    for name, executor in whole.executors.items():
+        if problem := plugins.missing("executor", executor.type):
+            raise fault_at(tree, ("executors", name, "type"), problem)
     if whole.store is not None and (problem := plugins.missing("store", whole.store.type)):
         raise fault_at(tree, ("store", "type"), problem)
 

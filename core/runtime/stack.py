@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl
 from ..canon import ir
 from ..canon.errors import ConfigError, InvalidRequest, StackError, UnknownModel
 from ..contract.api import Api, Context, Document, Keeping, Operation
+from ..contract.executor import Executor
 from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
 from ..contract.state import Asking, Records
@@ -65,6 +66,7 @@ class Stack:
         self.plugins = plugins or Plugins()
         self.apis: dict[str, Api] = {}
         self.providers: dict[str, Provider] = {}
+        self.executors: dict[str, Executor] = {}
         self.store: Store | None = None
         key = self.distribution.seals.key
         self._seals = Seals(None if key is None else key.get_secret_value())
@@ -84,18 +86,21 @@ class Stack:
         env: Mapping[str, str] | None = None,
         plugins: Plugins | None = None,
         providers: Sequence[type[Provider]] = (),
+        executors: Sequence[type[Executor]] = (),
     ) -> Self:
         """A stack from a template's name, a file, a mapping or a `Distribution`.
 
         `overrides` are as `--set` has them, `env` is what `${env.NAME}` is looked up in, and
-        `providers` are classes of the program itself, which need no package. Raises
-        `ConfigError`, in one line, for whatever is wrong with it.
+        `providers` and `executors` are classes of the program itself, which need no package.
+        Raises `ConfigError`, in one line, for whatever is wrong with it.
         """
         from .config import load  # which takes pydantic, and that takes its time
 
         plugins = plugins or Plugins()
         for provider in providers:
             plugins.add(provider)
+        for executor in executors:
+            plugins.add_executor(executor)
         env = os.environ if env is None else env
         return cls(load(source, plugins=plugins, overrides=overrides, env=env), plugins)
 
@@ -112,11 +117,11 @@ class Stack:
         await self.stop()
 
     async def start(self) -> None:
-        """Load the plugins, start the store, then every provider; no failure leaves one on.
+        """Start the store, the executors, then the providers; no failure leaves one on.
 
         Raises `ConfigError`.
         """
-        from .config import provider_config, store_config
+        from .config import executor_config, provider_config, store_config
 
         self.apis = {name: self.plugins.api(name) for name in self.distribution.apis}
         try:
@@ -124,6 +129,11 @@ class Stack:
                 kind = self.plugins.store(kept.type)
                 self.store = kind(store_config(self.loaded, kind))
                 await _started("the store", self.store)
+            for name, named in self.distribution.executors.items():
+                runs = self.plugins.executor(named.type)
+                executor = runs(name, executor_config(self.loaded, name, runs))
+                self.executors[name] = executor
+                await _started(f"executor {name!r}", executor)
             for name, entry in self.distribution.providers.items():
                 cls = self.plugins.provider(entry.type)
                 provider = cls(name, provider_config(self.loaded, name, cls))
@@ -136,7 +146,7 @@ class Stack:
             raise
 
     async def stop(self) -> None:
-        """Stop every provider, the last one first, then the store.
+        """Stop every provider, the last one first, then the executors and the store.
 
         One that fails to stop keeps no other from it.
         """
@@ -144,6 +154,9 @@ class Stack:
         for name, provider in reversed(list(self.providers.items())):
             await _stopped(f"provider {name}", provider)
         self.providers.clear()
+        for name, executor in reversed(list(self.executors.items())):
+            await _stopped(f"executor {name}", executor)
+        self.executors.clear()
         store, self.store = self.store, None
         if store is not None:
             await _stopped("the store", store)
@@ -165,6 +178,11 @@ class Stack:
             for name, provider in self.providers.items()
         }
         found: Document = {"status": "ok", "providers": providers}
+        if self.executors:
+            found["executors"] = {
+                name: {"type": executor.type, **executor.status()}
+                for name, executor in self.executors.items()
+            }
         if self.store is not None:
             found["store"] = {"type": self.store.type, **self.store.status()}
         return found
@@ -439,7 +457,7 @@ class Explanation:
     losses: Ledger
 
 
-async def _started(name: str, part: Provider | Store) -> None:
+async def _started(name: str, part: Provider | Store | Executor) -> None:
     try:
         await part.start()
     except StackError:
@@ -450,7 +468,7 @@ async def _started(name: str, part: Provider | Store) -> None:
         raise ConfigError(f"{name} failed to start: {reason}") from error
 
 
-async def _stopped(name: str, part: Provider | Store) -> None:
+async def _stopped(name: str, part: Provider | Store | Executor) -> None:
     try:
         await part.stop()
     except Exception:

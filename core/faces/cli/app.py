@@ -37,6 +37,7 @@ class Kind(StrEnum):
     distributions = "distributions"
     clients = "clients"
     stores = "stores"
+    executors = "executors"
     commands = "commands"
 
 

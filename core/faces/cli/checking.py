@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...runtime.config import Loaded, load, provider_config, store_config
+from ...runtime.config import Loaded, executor_config, load, provider_config, store_config
 from ...runtime.plugins import Plugins
 
 
@@ -16,6 +16,8 @@ def check(source: str, overrides: Sequence[str] = ()) -> tuple[str, list[str]]:
         plugins.api(api)
     for name, entry in loaded.distribution.providers.items():
         provider_config(loaded, name, plugins.provider(entry.type))
+    for name, executor in loaded.distribution.executors.items():
+        executor_config(loaded, name, plugins.executor(executor.type))
     if (store := loaded.distribution.store) is not None:
         store_config(loaded, plugins.store(store.type))
     return f"{loaded.path} is valid: {_contents(loaded)}", loaded.notes
