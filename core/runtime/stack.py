@@ -27,7 +27,7 @@ from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
 from ..contract.state import Asking, Records
 from ..contract.store import Store
-from . import body, embedding, fallback, forwarding, keeping, translating
+from . import body, embedding, fallback, forwarding, keeping, orchestrating, translating
 from .asking import Asked
 from .call import Call, Reply
 from .catalog import Catalog
@@ -257,7 +257,7 @@ class Stack:
         target = await self.target(request.model)
         failures: list[StackError] = []
         async for candidate in self._candidates(target):
-            async with aclosing(translating.generate(request, candidate, self._seals)) as events:
+            async with aclosing(self._generated(request, candidate)) as events:
                 try:
                     first = await anext(events)
                 except StackError as error:
@@ -270,6 +270,13 @@ class Stack:
                     yield event
                 return
         raise failures[0]
+
+    def _generated(self, request: ir.Request, target: Target) -> AsyncGenerator[ir.Event, None]:
+        return translating.generate(request, target, self._seals, self._runners)
+
+    @property
+    def _runners(self) -> Sequence[Executor]:
+        return tuple(self.executors.values())
 
     async def _generate(self, api: Api, operation: Operation, call: Call) -> Reply:
         asked, target = await self._asked(api, operation, call)
@@ -306,7 +313,7 @@ class Stack:
         wanted = asked.request if session is None else session.request
         request = _for_provider(wanted, api, call, target)
         return await translating.translate(
-            api, request, target, route, call, settings, self._seals, session
+            api, request, target, route, call, settings, self._seals, session, self._runners
         )
 
     # What is kept --------------------------------------------------------------------------------
@@ -358,6 +365,8 @@ class Stack:
             session = await self._session(api, operation, call, asked, target)
             wanted = wanted if session is None else session.request
         request = unsealed(_for_provider(wanted, api, call, target), self._seals, Ledger())
+        if route.kind == "translated":
+            request = await orchestrating.shown_to_model(request, self._runners)
         count = await target.provider.count_tokens(request)
         headers = {"x-stack-token-count": "estimated" if count.estimated else "exact"}
         return Reply(200, headers, api.count(count))
@@ -401,7 +410,9 @@ class Stack:
             return Explanation(target, route, api.name, Ledger())
         request = _for_provider(asked.request, api, call, target)
         lenient = replace(target, fidelity="lenient")
-        ready, losses = await translating.prepared(api, request, lenient, route, self._seals)
+        ready, losses = await translating.prepared(
+            api, request, lenient, route, self._seals, self._runners
+        )
         return Explanation(target, route, ready.api, losses)
 
     # What a call needs ---------------------------------------------------------------------------

@@ -19,9 +19,10 @@ from ..canon import ir
 from ..canon.collect import Collector
 from ..canon.errors import InvalidRequest, NotSupported, StackError
 from ..contract.api import Api, Context, Encoder
+from ..contract.executor import Executor
 from ..contract.losses import DROPS, HEADER, Ledger, fidelity
 from ..contract.provider import Prepared
-from . import compacting
+from . import compacting, orchestrating
 from .call import Call, Reply
 from .pump import Pump, Stage, fold
 from .registry import Target
@@ -36,21 +37,33 @@ logger = logging.getLogger("polystack")
 
 
 async def prepared(
-    api: Api, request: ir.Request, target: Target, route: Route, seals: Seals
+    api: Api,
+    request: ir.Request,
+    target: Target,
+    route: Route,
+    seals: Seals,
+    executors: Sequence[Executor] = (),
 ) -> tuple[Prepared, Ledger]:
     """The request as the provider will run it, and what is lost; raises where none may be."""
     if route.kind == "translated":
         _refuse_file_ids(request)  # in its own protocol a file's id means something
+    else:
+        executors = ()  # and the upstream runs its own server tools
     if request.compacts:
         request = compacting.asked(request)
-    return await _prepared(request, target, seals, api.handles)
+    return await _prepared(request, target, seals, executors, api.handles)
 
 
 async def _prepared(
-    request: ir.Request, target: Target, seals: Seals, handled: Collection[str] = ()
+    request: ir.Request,
+    target: Target,
+    seals: Seals,
+    executors: Sequence[Executor],
+    handled: Collection[str] = (),
 ) -> tuple[Prepared, Ledger]:
     losses = Ledger()
-    ready = await target.provider.prepare(opened(request, seals, losses))
+    request = opened(request, seals, losses)
+    ready = await orchestrating.prepared(target.provider, request, executors)
     losses.add(*(loss for loss in ready.losses if loss.path.split(".")[0] not in handled))
     if target.fidelity == "strict":
         refuse_drops(losses)
@@ -58,13 +71,13 @@ async def _prepared(
 
 
 async def generate(
-    request: ir.Request, target: Target, seals: Seals
+    request: ir.Request, target: Target, seals: Seals, executors: Sequence[Executor] = ()
 ) -> AsyncGenerator[ir.Event, None]:
     """One answer as canonical events, checked; what fails before `Started` is raised."""
     if request.compacts:
         raise InvalidRequest("compacts: a conversation in brief is for clients of a protocol")
     request = replace(request, model=target.model.id)
-    ready, _ = await _prepared(request, target, seals)
+    ready, _ = await _prepared(request, target, seals, executors)
     pump, started = Pump([ready.run(0)]), False
     try:
         while True:
@@ -88,8 +101,9 @@ async def translate(
     settings: ServerConfig,
     seals: Seals,
     session: Session | None = None,
+    executors: Sequence[Executor] = (),
 ) -> Reply:
-    ready, losses = await prepared(api, request, target, route, seals)
+    ready, losses = await prepared(api, request, target, route, seals, executors)
     shown = {} if session is None else session.opened.shown
     context = Context(call.token, int(time.time()), target.name, losses, shown)
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}

@@ -131,8 +131,8 @@ def _choice(choice: ir.ToolChoice, functions: Mapping[str, Function]) -> ir.Tool
         return ir.ToolChoice("named", meant[0], parallel=choice.parallel, at=choice.at)
     if not meant:
         return choice
-    names = tuple(meant)
-    return ir.ToolChoice("required", allowed=names, parallel=choice.parallel, at=choice.at)
+    allowed = tuple(meant)
+    return ir.ToolChoice("required", allowed=allowed, parallel=choice.parallel, at=choice.at)
 
 
 def _meant(word: str, functions: Mapping[str, Function]) -> list[str]:
