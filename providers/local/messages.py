@@ -26,7 +26,8 @@ from .thinking import template_kwargs
 from .tools import Names
 
 if TYPE_CHECKING:
-    from .template import ChatTemplate, Message
+    from .probes import Message
+    from .template import ChatTemplate
 
 NONCE = "x-anthropic-billing-header:"
 OMITTED = "[{} omitted]"

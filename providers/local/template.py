@@ -25,11 +25,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ...core.canon.errors import InvalidRequest
 from .formats.reasoning import THINK
+from .probes import Message, calling, message, result
 
 _THINKING = re.compile(r"\b(?:message|msg|m)\.thinking\b")
 SECONDS = 5.0
 CHARACTERS = 8 << 20
-Message = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,34 +95,34 @@ class ChatTemplate:
 
     @cached_property
     def takes_system_first(self) -> bool:
-        return self._shows("PROBE", [_message("system", "PROBE"), _message("user", "x")])
+        return self._shows("PROBE", [message("system", "PROBE"), message("user", "x")])
 
     @cached_property
     def takes_system_anywhere(self) -> bool:
         turns = [("system", "a"), ("user", "b"), ("system", "PROBE"), ("user", "c")]
-        return self._shows("PROBE", [_message(*turn) for turn in turns])
+        return self._shows("PROBE", [message(*turn) for turn in turns])
 
     @cached_property
     def takes_tools(self) -> bool:
         function = {"name": "PROBE", "description": "", "parameters": {"type": "object"}}
         tools = [{"type": "function", "function": function}]
-        return self._shows("PROBE", [_message("user", "x")], tools)
+        return self._shows("PROBE", [message("user", "x")], tools)
 
     @cached_property
     def takes_calls(self) -> bool:
-        return self._shows("PROBE", [_message("user", "x"), _calling("PROBE"), _result("PROBE")])
+        return self._shows("PROBE", [message("user", "x"), calling("PROBE"), result("PROBE")])
 
     @cached_property
     def takes_several_calls(self) -> bool:
         """In one message."""
         names = "FIRST", "PROBE"
-        turns = [_message("user", "x"), _calling(*names), *map(_result, names)]
+        turns = [message("user", "x"), calling(*names), *map(result, names)]
         return self._shows("PROBE", turns) or not self.takes_calls
 
     @cached_property
     def takes_any_id(self) -> bool:
         """Of a call; Mistral's templates take nine letters and digits, and refuse all others."""
-        return self._shows("PROBE", [_message("user", "x"), _calling("PROBE", suffix="_long")])
+        return self._shows("PROBE", [message("user", "x"), calling("PROBE", suffix="_long")])
 
     @cached_property
     def thoughts(self) -> str:
@@ -134,14 +134,14 @@ class ChatTemplate:
     @cached_property
     def takes_text_with_thoughts(self) -> bool:
         """Before a call."""
-        said = {**_calling("PROBE"), "content": "so", self.thoughts: "hm"}
-        return self._shows("PROBE", [_message("user", "x"), said])
+        said = {**calling("PROBE"), "content": "so", self.thoughts: "hm"}
+        return self._shows("PROBE", [message("user", "x"), said])
 
     @cached_property
     def switches_thinking(self) -> bool:
         try:
             on, off = (
-                self.render([_message("user", "x")], None, {"enable_thinking": value})
+                self.render([message("user", "x")], None, {"enable_thinking": value})
                 for value in (True, False)
             )
         except InvalidRequest:
@@ -154,7 +154,7 @@ class ChatTemplate:
         if not self.switches_thinking:
             return bool(self._opens) and self.names(self._opens)
         unasked, asked = (
-            self.render([_message("user", "x")], None, kwargs)
+            self.render([message("user", "x")], None, kwargs)
             for kwargs in ({}, {"enable_thinking": True})
         )
         return unasked == asked
@@ -169,30 +169,6 @@ class ChatTemplate:
             return word in self.render(messages, tools).text
         except InvalidRequest:
             return False
-
-
-def _message(role: str, content: str) -> Message:
-    return {"role": role, "content": content}
-
-
-def _calling(*names: str, suffix: str = "") -> Message:
-    calls = [
-        {
-            "id": _call_id(name) + suffix,
-            "type": "function",
-            "function": {"name": name, "arguments": {"x": 1}},
-        }
-        for name in names
-    ]
-    return {**_message("assistant", ""), "tool_calls": calls}
-
-
-def _result(name: str) -> Message:
-    return {**_message("tool", "y"), "tool_call_id": _call_id(name)}
-
-
-def _call_id(name: str) -> str:
-    return f"call{name}"
 
 
 class _TooMuch(Exception):
