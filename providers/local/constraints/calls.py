@@ -8,6 +8,7 @@ stage of its own there: behind the head of such a call, and before its tail.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -27,7 +28,8 @@ INPUT = {
     "required": ["input"],
     "additionalProperties": False,
 }
-NUMBER = "{number}"  # of a call: any, but the first where more than a rule depends on it
+# What a model counts or makes up: any, but this one where more than a rule depends on it.
+PLACES = {"{number}": ("/[0-9]{1,4}/", "0"), "{id}": ("/[A-Za-z0-9]{9}/", "0" * 9)}
 
 # The tokens of a text are the model's choice here: it writes them with escapes.
 UNFORCED = '\n%llguidance {"no_forcing": true}\n'
@@ -92,11 +94,13 @@ class Calls:
     def _add(self, ways: _Ways, tool: ir.Tool, head: str, written: str, tail: str) -> None:
         if not written:
             before, behind = ways.form.way.quoted or ("", "")
-            head = head.replace(NUMBER, "0") + before
-            ways.payloads.append(_Payload(head, behind + tail, tool))
+            for place, (_, filled) in PLACES.items():
+                head = head.replace(place, filled)
+            ways.payloads.append(_Payload(head + before, behind + tail, tool))
             return
-        numbered = " /[0-9]{1,4}/ ".join(map(self._literal, head.split(NUMBER)))
-        ways.whole.append(f"{numbered} {written} {self._literal(tail)}")
+        parts = re.split("(" + "|".join(map(re.escape, PLACES)) + ")", head)
+        said = " ".join(PLACES[p][0] if p in PLACES else self._literal(p) for p in parts)
+        ways.whole.append(f"{said} {written} {self._literal(tail)}")
 
     def _input(self, ways: _Ways, tool: ir.Tool) -> Written:
         assert tool.grammar is not None

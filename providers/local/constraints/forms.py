@@ -140,7 +140,11 @@ FORMS: dict[str, tuple[Form, ...]] = {
         _python("<|python_start|>", "<|python_end|>"),
     ),
     "mistral": (
-        Form("[TOOL_CALLS]", (("{name}[ARGS]", ""),), needs="[ARGS]"),
+        Form(
+            "[TOOL_CALLS]",
+            (("{name}[ARGS]", ""), ("{name}[CALL_ID]{id}[ARGS]", "")),
+            needs="[ARGS]",
+        ),
         _listed("[TOOL_CALLS]"),
     ),
     "gemma": (

@@ -110,6 +110,7 @@ WRITTEN = [
     ("llama3", f"<|python_tag|>{named('parameters')}"),
     ("pythonic", '<|tool_call_start|>[weather(city="Rome", days=3)]<|tool_call_end|>'),
     ("mistral", f"[TOOL_CALLS]weather[ARGS]{JSON_ROME}"),
+    ("mistral", f"[TOOL_CALLS]weather[CALL_ID]a1B2c3D4e[ARGS]{JSON_ROME}"),
     ("gemma", '<|tool_call>call:weather{city:<|"|>Rome<|"|>,days:3}<tool_call|>'),
     (
         "harmony",
