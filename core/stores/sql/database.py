@@ -24,8 +24,10 @@ class Dialect:
 
     name: str
     """The database in words, without a secret."""
-    engine: Engine
-    """Its transactions are for writing: they see what is there when they begin to write."""
+    writing: Engine
+    """Its transactions see all that others have committed when they begin."""
+    reading: Engine
+    """It has no transactions: each statement is alone."""
     insert: Any
     lock: Callable[[Connection], None]
     """Keep others from changing the schema until the transaction ends."""
@@ -34,15 +36,18 @@ class Dialect:
     writers: int = 1
     readers: int = 2
 
+    def dispose(self) -> None:
+        self.writing.dispose()
+        self.reading.dispose()
+
 
 class Database:
     """Reads and writes on lanes of their own, since a read has no reason to wait for the disk."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        reading = dialect.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._writing = Lane(dialect.engine, dialect.passing, dialect.writers, together=64)
-        self._reading = Lane(reading, dialect.passing, dialect.readers, together=1)
+        self._writing = Lane(dialect.writing, dialect.passing, dialect.writers, together=64)
+        self._reading = Lane(dialect.reading, dialect.passing, dialect.readers, together=1)
 
     async def read(self, ask: Callable[[Statements], T]) -> T:
         return await self._reading.do(lambda given: ask(Statements(given, self._dialect.insert)))
@@ -53,7 +58,7 @@ class Database:
     async def close(self) -> None:
         await self._writing.stop()
         await self._reading.stop()
-        self._dialect.engine.dispose()
+        self._dialect.dispose()
 
 
 def prepare(dialect: Dialect) -> None:
@@ -85,7 +90,7 @@ def upgrade(dialect: Dialect) -> str:
 
 def _opened(dialect: Dialect) -> Connection:
     try:
-        return dialect.engine.connect()
+        return dialect.writing.connect()
     except DBAPIError as error:
         said = " ".join(str(error.orig).split())
         raise ConfigError(f"{dialect.name} cannot be opened: {said}") from error

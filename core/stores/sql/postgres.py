@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOCK = 0x706F6C79  # what servers agree on to change the schema one after another
 IN_THE_WAY = ("40001", "40P01")  # could not be serialized; a deadlock
-CONNECTING = 10  # seconds
+CONNECTING = {"connect_timeout": 10}  # seconds
 SESSION = (
     "SET statement_timeout = '60s'",
     # As durable as the server makes it, but no less than on its own disk.
@@ -52,22 +52,20 @@ class Postgres(Sql):
 
         url = _url(self.config.url.get_secret_value())
         writers = self.config.connections // 2
-        engine = create_engine(
+        readers = self.config.connections - writers
+        settings: dict[str, Any] = {"max_overflow": 0, "connect_args": CONNECTING}
+        writing = create_engine(url, pool_size=writers, **settings)
+        reading = create_engine(
             url,
-            pool_size=self.config.connections,
-            max_overflow=0,
-            connect_args={"connect_timeout": CONNECTING},
+            pool_size=readers,
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,
+            **settings,
         )
-        event.listen(engine, "connect", _connected)
-        return Dialect(
-            f"the database {url.database} at {url.host or 'its socket'}",
-            engine,
-            insert,
-            lock=_locked,
-            passing=_in_the_way,
-            writers=writers,
-            readers=self.config.connections - writers,
-        )
+        for engine in (writing, reading):
+            event.listen(engine, "connect", _connected)
+        name = f"the database {url.database} at {url.host or 'its socket'}"
+        return Dialect(name, writing, reading, insert, _locked, _in_the_way, writers, readers)
 
 
 def _url(text: str) -> URL:

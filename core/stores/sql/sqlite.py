@@ -50,10 +50,13 @@ class Sqlite(Sql):
 
         path = self.path
         _made(path)
-        engine = create_engine(URL.create("sqlite+pysqlite", database=str(path)))
-        event.listen(engine, "connect", _connected)
-        event.listen(engine, "begin", _begun)
-        return Dialect(f"the database {path}", engine, insert, lock=_nothing, passing=_never)
+        url = URL.create("sqlite+pysqlite", database=str(path))
+        writing = create_engine(url, pool_reset_on_return=None)
+        reading = create_engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+        for engine in (writing, reading):
+            event.listen(engine, "connect", _connected)
+        event.listen(writing, "begin", _begun)
+        return Dialect(f"the database {path}", writing, reading, insert, _nothing, _never)
 
 
 def _made(path: Path) -> None:
@@ -75,8 +78,7 @@ def _connected(connection: Any, _: object) -> None:
 
 def _begun(connection: Connection) -> None:
     """Writers wait for one another here, where waiting works, and not at their first write."""
-    if connection.get_isolation_level() != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _nothing(_: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,30 +18,70 @@ _KEY = (records.c.tenant, records.c.kind, records.c.id)
 _REST = ("written", "size", "expires", "record")
 BATCH = 500  # rows that are deleted in one transaction, so that writers need not wait long
 
+# Statements are made once, and given their parameters: making one takes longer than running it.
+
+_LIVE = records.c.expires.is_(None) | (records.c.expires > sa.bindparam("now"))
+_OF_KIND = (records.c.tenant == sa.bindparam("of")) & (records.c.kind == sa.bindparam("in"))
+_AT = _OF_KIND & (records.c.id == sa.bindparam("at"))
+_UNDER = (records.c.id >= sa.bindparam("first")) & (records.c.id < sa.bindparam("behind"))
+
+_GET = sa.select(records.c.record).where(_AT, _LIVE)
+_SWAP = sa.update(records).where(_AT, records.c.record == sa.bindparam("expected"), _LIVE)
+_DELETE = sa.delete(records).where(_AT, _LIVE)
+
+
+@cache
+def _put(insert: Any) -> Any:
+    """Without a row of that name, or in its place."""
+    new = insert(records)
+    values = {name: new.excluded[name] for name in _REST}
+    return new.on_conflict_do_update(index_elements=_KEY, set_=values)
+
+
+@cache
+def _put_where_absent(insert: Any) -> Any:
+    new = insert(records)
+    values = {name: new.excluded[name] for name in _REST}
+    expired = records.c.expires <= sa.bindparam("now")
+    replaced = new.on_conflict_do_update(index_elements=_KEY, set_=values, where=expired)
+    return replaced.returning(records.c.size)
+
+
+@cache
+def _delete_all(under: bool) -> sa.Delete:
+    return sa.delete(records).where(_OF_KIND, _UNDER if under else sa.true(), _LIVE)
+
+
+@cache
+def _page(under: bool, after: bool, backwards: bool) -> sa.Select[Any]:
+    id, last = records.c.id, sa.bindparam("after", type_=sa.LargeBinary)
+    asked = sa.select(id, records.c.record).where(_OF_KIND, _LIVE)
+    if under:
+        asked = asked.where(_UNDER)
+    if after:
+        asked = asked.where(id < last if backwards else id > last)
+    return asked.order_by(id.desc() if backwards else id).limit(sa.bindparam("limit"))
+
+
+def _named(key: Key, now: float) -> dict[str, Any]:
+    return {**_kind(key.tenant, key.kind, now), "at": encoded(key.id)}
+
+
+def _kind(tenant: str, kind: str, now: float) -> dict[str, Any]:
+    return {"of": encoded(tenant), "in": encoded(kind), "now": now}
+
+
+def _between(prefix: str) -> dict[str, Any]:
+    """The bounds of what begins with a prefix; UTF-8 has no byte 255."""
+    first = encoded(prefix)
+    return {"first": first, "behind": first[:-1] + bytes([first[-1] + 1])} if first else {}
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     tenant: bytes
     records: int
     bytes: int
-
-
-def _live(now: float) -> sa.ColumnElement[bool]:
-    return records.c.expires.is_(None) | (records.c.expires > now)
-
-
-def _at(key: Key) -> sa.ColumnElement[bool]:
-    names = (key.tenant, key.kind, key.id)
-    return sa.and_(*(c == encoded(name) for c, name in zip(_KEY, names, strict=True)))
-
-
-def _under(tenant: str, kind: str, prefix: str) -> sa.ColumnElement[bool]:
-    found = (records.c.tenant == encoded(tenant)) & (records.c.kind == encoded(kind))
-    if not prefix:
-        return found
-    first = encoded(prefix)
-    behind = first[:-1] + bytes([first[-1] + 1])  # UTF-8 has no byte 255
-    return found & (records.c.id >= first) & (records.c.id < behind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +95,33 @@ class Statements:
     insert: Any
 
     def get(self, key: Key, now: float) -> bytes | None:
-        found = sa.select(records.c.record).where(_at(key), _live(now))
-        return self.connection.scalar(found)
+        return self.connection.scalar(_GET, _named(key, now))
 
     def put_all(self, rows: Sequence[Row]) -> None:
-        self.connection.execute(self._upsert(), rows)
+        self.connection.execute(_put(self.insert), rows)
 
     def swap(self, key: Key, row: Row, expected: bytes | None, now: float) -> bool:
         if expected is None:
-            absent = self._upsert(records.c.expires <= now).returning(records.c.size)
-            return self.connection.execute(absent, row).first() is not None
-        there = _at(key) & (records.c.record == expected) & _live(now)
+            put = _put_where_absent(self.insert)
+            return self.connection.execute(put, {**row, "now": now}).first() is not None
+        given = {**_named(key, now), "expected": expected}
         values = {name: row[name] for name in _REST}
-        swapped = sa.update(records).where(there).values(values)
-        return self.connection.execute(swapped).rowcount == 1
+        return self.connection.execute(_SWAP, given | values).rowcount == 1
 
     def delete(self, key: Key, now: float) -> bool:
-        return self._delete(_at(key) & _live(now)) == 1
+        return self.connection.execute(_DELETE, _named(key, now)).rowcount == 1
 
     def delete_all(self, tenant: str, kind: str, prefix: str, now: float) -> int:
-        return self._delete(_under(tenant, kind, prefix) & _live(now))
+        given = _kind(tenant, kind, now) | _between(prefix)
+        return self.connection.execute(_delete_all(bool(prefix)), given).rowcount
 
     def page(self, listed: Listed, now: float) -> Page:
-        id = records.c.id
-        asked = sa.select(id, records.c.record).where(
-            _under(listed.tenant, listed.kind, listed.prefix), _live(now)
-        )
+        given = _kind(listed.tenant, listed.kind, now) | _between(listed.prefix)
         if listed.after:
-            last = encoded(listed.after)
-            asked = asked.where(id < last if listed.backwards else id > last)
-        asked = asked.order_by(id.desc() if listed.backwards else id).limit(listed.limit + 1)
-        found = [(decoded(id), record) for id, record in self.connection.execute(asked)]
+            given["after"] = encoded(listed.after)
+        asked = _page(bool(listed.prefix), bool(listed.after), listed.backwards)
+        rows = self.connection.execute(asked, given | {"limit": listed.limit + 1})
+        found = [(decoded(id), record) for id, record in rows]
         return Page(found[: listed.limit], more=len(found) > listed.limit)
 
     # Sweeping -----------------------------------------------------------------------------------
@@ -118,15 +155,8 @@ class Statements:
         newest_of: sa.Select[int | None] = sa.select(sa.func.max(counted.c.written)).where(beyond)
         return self.connection.scalar(newest_of)
 
-    def _upsert(self, where: sa.ColumnElement[bool] | None = None) -> Any:
-        new = self.insert(records)
-        values = {name: new.excluded[name] for name in _REST}
-        return new.on_conflict_do_update(index_elements=_KEY, set_=values, where=where)
-
-    def _delete(self, which: sa.ColumnElement[bool]) -> int:
-        return self.connection.execute(sa.delete(records).where(which)).rowcount
-
     def _delete_some(self, which: sa.ColumnElement[bool]) -> int:
         # Whoever writes a row at this moment is not waited for: it is no longer an old one.
         some = sa.select(*_KEY).where(which).limit(BATCH).with_for_update(skip_locked=True)
-        return self._delete(sa.tuple_(*_KEY).in_(some))
+        gone = sa.delete(records).where(sa.tuple_(*_KEY).in_(some))
+        return self.connection.execute(gone).rowcount

@@ -59,7 +59,7 @@ class Sql(Store):
         try:
             await asyncio.to_thread(prepare, dialect)
         except BaseException:
-            dialect.engine.dispose()
+            dialect.dispose()
             raise
         self._open = Database(dialect)
         self._sweeping.start()
@@ -77,7 +77,7 @@ class Sql(Store):
         try:
             return await asyncio.to_thread(upgrade, dialect)
         finally:
-            dialect.engine.dispose()
+            dialect.dispose()
 
     def status(self) -> Mapping[str, int]:
         """As they were in the last sweep."""

@@ -35,7 +35,7 @@ def upgrade():
 
 
 def sql(make: Make, statement: str) -> None:
-    engine = make().dialect().engine
+    engine = make().dialect().writing
     with engine.begin() as connection:
         connection.exec_driver_sql(statement)
     engine.dispose()
@@ -71,7 +71,7 @@ def test_the_versions_are_the_migrations_one_after_another() -> None:
 
 async def test_the_migrations_lead_to_the_tables_that_are_used(make: Make) -> None:
     await filled(make)
-    engine = make().dialect().engine
+    engine = make().dialect().writing
     with engine.connect() as connection:
         options = {"version_table": schema.VERSION_TABLE, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
