@@ -18,8 +18,9 @@ import pytest
 from serving import STACK, serving
 from test_documents import blocks
 
-from polystack.core.faces.server.app import WRITE_TIMEOUT
-from polystack.core.faces.server.serve import DRAIN
+from polystack.core.faces.server import sockets
+from polystack.core.faces.server.asgi import WRITE_TIMEOUT
+from polystack.core.faces.server.serve import DRAIN, PONG
 from polystack.core.runtime.distribution import Distribution, ServerConfig
 
 ROOT = Path(__file__).parents[1]
@@ -70,7 +71,10 @@ def test_the_figures_are_those_of_the_code() -> None:
     assert f"| {server.max_depth} levels, else 400 |" in TEXT
     assert f"| {server.first_event_timeout:g} s | `server.first_event_timeout` |" in TEXT
     assert f"| {server.keep_alive:g} s | `server.keep_alive` |" in TEXT
-    assert f"cut off after {WRITE_TIMEOUT:g} s" in TEXT
+    assert f"stream | cut off after {WRITE_TIMEOUT:g} s" in TEXT
+    assert f"no ping | cut off after {PONG} s" in TEXT
+    assert f"WebSocket | {sockets.PENDING}, else an error with status 429 |" in TEXT
+    assert f"remembers | {sockets.MEMORY >> 20} MiB" in TEXT
     assert f"closed after {Config(None).timeout_keep_alive} s" in TEXT  # type: ignore[arg-type]
     assert f"running answers have {DRAIN} seconds to end" in TEXT
 

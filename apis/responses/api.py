@@ -12,6 +12,7 @@ from ...core.contract.losses import Ledger
 from ...core.contract.provider import Model, TokenCount
 from .. import openai
 from . import compaction, errors, extras
+from .connection import Connection
 from .decoder import Decoder
 from .encoder import Encoder
 from .relay import ResponsesRelay
@@ -45,6 +46,7 @@ class Responses(api.Api):
     operations = (
         Operation("create", "generate", "POST", "/v1/responses"),
         Operation(compaction.OPERATION, "generate", "POST", "/v1/responses/compact"),
+        Operation("connect", "connect", "GET", "/v1/responses"),
         Operation("input_tokens", "count_tokens", "POST", "/v1/responses/input_tokens"),
         Operation("models", "models", "GET", "/v1/models"),
         Operation("model", "model", "GET", "/v1/models/{id}"),
@@ -94,6 +96,9 @@ class Responses(api.Api):
 
     def model(self, model: Model) -> Document:
         return openai.entry(model)
+
+    def connection(self, headers: Headers) -> Connection:
+        return Connection(headers)
 
     def relay(self) -> ResponsesRelay:
         return ResponsesRelay()

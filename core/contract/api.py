@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from ..canon import ir
 from ..canon.errors import StackError
+from .connection import Connection
 from .losses import Ledger
 from .provider import Model, TokenCount
 from .state import State
@@ -21,7 +22,16 @@ Document = dict[str, Any]
 Headers = Mapping[str, str]  # names in lower case
 
 Action = Literal[
-    "generate", "count_tokens", "embed", "rerank", "models", "running", "model", "about", "state"
+    "generate",
+    "count_tokens",
+    "embed",
+    "rerank",
+    "models",
+    "running",
+    "model",
+    "about",
+    "state",
+    "connect",
 ]
 
 
@@ -31,7 +41,9 @@ class Operation:
 
     `models` lists what is served, and `running` those of it that need not be loaded first;
     `model` describes one, named by the path's `{id}` or else by the body; `about` describes the
-    server itself; `state` is about answers that are kept, and the business of the Api's `State`.
+    server itself; `state` is about answers that are kept, and the business of the Api's `State`;
+    `connect` opens a WebSocket, whose method is GET, and whose messages are the business of the
+    Api's `Connection`.
 
     `path` may have `{id}` and `{item}` in it, each of which takes what stands between two slashes;
     at the end of a path it takes the rest of it, slashes included. Several APIs may declare the
@@ -246,6 +258,10 @@ class Api(ABC):
 
     def ranking(self, request: ir.RerankRequest, answer: ir.Ranking) -> Document:
         raise NotImplementedError(f"{self.title} has no ranking")
+
+    def connection(self, headers: Headers) -> Connection:
+        """A fresh connection, opened by a request with these headers."""
+        raise NotImplementedError(f"{self.title} has no connections")
 
     # What is on offer.
 

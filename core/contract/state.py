@@ -64,6 +64,10 @@ class Records(ABC):
         """Some of those whose ids begin like this, behind `after` in their order, and whether
         there are more. Nothing needs to be at `after`."""
 
+    def unstored(self) -> Records | None:
+        """Where an answer goes that is not to be stored: what a connection remembers, if any."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -89,14 +93,15 @@ class Opened:
 
     `document` is what is decoded in place of the client's own, and `shown` are the fields of the
     answer that say what is kept. `continues` says that it rests on something kept here, which no
-    upstream knows; `keep` that the answer is to be kept. `unknown` is the error for a name that is
-    not known here: an upstream that keeps answers itself may know it. `held` is the Api's own.
+    upstream knows; `into` is where the answer is to be kept, if it is. `unknown` is the error for
+    a name that is not known here: an upstream that keeps answers itself may know it. `held` is the
+    Api's own.
     """
 
     document: Document
     shown: Document = field(default_factory=dict)
     continues: bool = False
-    keep: bool = True
+    into: Records | None = None
     unknown: StackError | None = None
     held: Any = None
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from ..contract.api import Document
+from .memory import Memory
 
 EVERYBODY = "everybody"  # the tenant where no keys tell clients apart
 
@@ -15,7 +16,9 @@ EVERYBODY = "everybody"  # the tenant where no keys tell clients apart
 class Call:
     """What a client sent: a body as bytes or parsed, headers in lower case, the path's `{id}`.
 
-    `items` are all parameters of the path; `tenant` is whose records the call can see.
+    `items` are all parameters of the path; `tenant` is whose records the call can see. `memory` is
+    what its connection remembers, if it came over one; where it is not to `generate`, its answer
+    is empty.
     """
 
     body: bytes | Document = b""
@@ -24,6 +27,8 @@ class Call:
     query: str = ""
     tenant: str = EVERYBODY
     token: str = field(default_factory=lambda: secrets.token_hex(16))
+    memory: Memory | None = None
+    generate: bool = True
 
     @property
     def item(self) -> str:

@@ -54,6 +54,8 @@ class ServerConfig(_Entry):
     """How long response headers wait for the first event of an answer."""
     keep_alive: Seconds = 10.0
     """The longest silence within a stream, between two signs of life."""
+    websocket: bool = True
+    """Whether clients may open WebSockets; where not, they are told at once to use HTTP."""
 
     @field_validator("api_keys")
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 import orjson
 
@@ -28,6 +29,7 @@ class Front:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._routes = Routes(list(stack.apis.values()))
+        self._connections = Routes(list(stack.apis.values()), connections=True)
         self._keys = Keys(stack.distribution.server.api_keys)
 
     @property
@@ -58,6 +60,13 @@ class Front:
 
     def match(self, method: str, path: str, headers: Mapping[str, str]) -> Match:
         return self._routes.match(method, path, headers)
+
+    def match_connection(self, path: str, headers: Mapping[str, str]) -> Match:
+        """What a WebSocket at a path is; whoever answers there has to refuse one that is none."""
+        found = self._connections.match("GET", path, headers)
+        return (
+            found if found.operation else replace(self.match("GET", path, headers), operation=None)
+        )
 
     def admit(
         self, match: Match, method: str, path: str, headers: Mapping[str, str]

@@ -22,12 +22,15 @@ class Match:
 class Routes:
     """The operations of the served APIs; of several that share a path, the one that claims it."""
 
-    def __init__(self, apis: Sequence[Api]) -> None:
+    def __init__(self, apis: Sequence[Api], *, connections: bool = False) -> None:
+        """Those that open `connections`, or else all others."""
         self._apis = apis
         self._exact: dict[str, list[tuple[Api, Operation]]] = {}
         patterns: dict[str, list[tuple[Api, Operation]]] = {}
         for api in apis:
             for operation in api.operations:
+                if (operation.action == "connect") is not connections:
+                    continue
                 table = patterns if "{" in operation.path else self._exact
                 table.setdefault(operation.path, []).append((api, operation))
         # The longer path goes first: what another one would take for the end of an id is its own.

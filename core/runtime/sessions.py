@@ -37,7 +37,7 @@ class Session:
         self, events: Sequence[tuple[int, ir.Event]], context: Context
     ) -> Sequence[tuple[int, ir.Event]]:
         """The same events; the end of an answer that could not be kept is a failure."""
-        if not self.opened.keep:
+        if self.opened.into is None:
             return events
         seen: list[tuple[int, ir.Event]] = []
         for choice, event in events:
@@ -62,6 +62,6 @@ class Session:
         return event
 
     async def keep(self, answer: Document, response: ir.Response) -> None:
-        if self.opened.keep:
+        if self.opened.into is not None:
             record = await self._state.keep(self._asking, self.opened, answer, response)
-            await self._asking.records.put(record)
+            await self.opened.into.put(record)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qsl
 
 from ..canon import ir
-from ..canon.errors import ConfigError, InvalidRequest, StackError, UnknownModel
+from ..canon.errors import ConfigError, InvalidRequest, NotSupported, StackError, UnknownModel
 from ..contract.api import Api, Context, Document, Keeping, Operation
 from ..contract.executor import Executor
 from ..contract.losses import Ledger
@@ -31,6 +31,7 @@ from . import body, embedding, fallback, forwarding, keeping, orchestrating, tra
 from .asking import Asked
 from .call import Call, Reply
 from .catalog import Catalog
+from .memory import Remembering
 from .plugins import Plugins
 from .records import Kept, Nothing
 from .registry import Registry, Target
@@ -165,9 +166,7 @@ class Stack:
 
     def index(self) -> Document:
         """What is served: each API with the methods and paths of its operations."""
-        apis = {
-            api.name: [f"{o.method} {o.path}" for o in api.operations] for api in self.apis.values()
-        }
+        apis = {api.name: [_shown(o) for o in api.operations] for api in self.apis.values()}
         shown = {"name": self.distribution.name, "apis": apis}
         return shown | {"default_model": self.distribution.default_model}
 
@@ -227,6 +226,8 @@ class Stack:
                 return await self._embed(api, operation, call)
             case "state":
                 return await self._state(api, operation, call)
+            case "connect":
+                raise NotSupported(f"{operation.path} is opened by a WebSocket, over HTTP only")
             case "count_tokens":
                 return await self._count(api, operation, call)
             case "generate":
@@ -327,15 +328,16 @@ class Stack:
         of ours is ours to answer. A name that nobody here knows may be one of the upstream's.
         """
         state, native = api.state, api.name in target.model.native
-        if state is None or (native and not state.touches(asked.raw)):
+        ours = call.memory is not None  # no upstream knows what a connection remembers
+        if state is None or (native and not ours and not state.touches(asked.raw)):
             return None
         asking = replace(self._asking(call, asked.document), operation=operation.name)
         opened = await state.open(asking)
         if opened.unknown is not None:
-            if native and not target.fallbacks:
+            if native and not target.fallbacks and call.generate:
                 return None
             raise opened.unknown
-        if native and not opened.continues:
+        if native and not ours and not opened.continues:
             return None
         return Session(api, state, asking, opened, operation.name)
 
@@ -349,6 +351,8 @@ class Stack:
         records: Records = Nothing()
         if self.store is not None and self.distribution.store is not None:
             records = Kept(self.store, call.tenant, self.distribution.store.keep)
+        if call.memory is not None:
+            records = Remembering(call.memory, records)
         query = dict(parse_qsl(call.query, keep_blank_values=True))
         return Asking(records, call.token, int(time.time()), document, call.items, query)
 
@@ -484,6 +488,11 @@ async def _stopped(name: str, part: Provider | Store | Executor) -> None:
         await part.stop()
     except Exception:
         logger.exception("%s failed to stop", name)
+
+
+def _shown(operation: Operation) -> str:
+    kind = " (WebSocket)" if operation.action == "connect" else ""
+    return f"{operation.method} {operation.path}{kind}"
 
 
 def _operation(api: Api, operation: str | Operation) -> Operation:

@@ -107,7 +107,8 @@ async def translate(
     shown = {} if session is None else session.opened.shown
     context = Context(call.token, int(time.time()), target.name, losses, shown)
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
-    runs = [ready.run(choice) for choice in range(request.sampling.n)]
+    choices = range(request.sampling.n)
+    runs = [ready.run(choice) if call.generate else _nothing(target.name) for choice in choices]
     stages: list[Stage] = []
     if request.compacts:
         stages = [compacting.Compacting(seals, api.compacted).feed for _ in runs]
@@ -135,6 +136,12 @@ def _is_marked(api: Api, ready: Prepared) -> bool:
     thought does not, since it goes with an id that our answer has another one for.
     """
     return ready.api != "" and (ready.api != api.name or api.opaque == "sealed")
+
+
+async def _nothing(model: str) -> AsyncIterator[ir.Event]:
+    """The answer to a call for which nothing is to be generated."""
+    yield ir.Started("", model)
+    yield ir.Finished(ir.Stop("end"), ir.Usage(0, 0))
 
 
 async def _alone(run: AsyncIterator[ir.Event], stage: Stage | None = None) -> ir.Response:

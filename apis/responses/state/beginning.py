@@ -28,19 +28,22 @@ class Held:
 async def begin(asking: Asking) -> Opened:
     document = asking.document
     if not isinstance(document, dict):
-        return Opened({} if document is None else {"": document}, keep=False)
-    wanted = document.get("store") is not False and asking.operation != compaction.OPERATION
-    keeps = asking.records.keeps and wanted
+        return Opened({} if document is None else {"": document})
+    stored = asking.records.keeps and document.get("store") is not False
+    into = asking.records if stored else asking.records.unstored()
+    if asking.operation == compaction.OPERATION:
+        stored, into = False, None
+    given = listed(document.get("input"))
     try:
         history = await _history(asking, document)
-        items = await chain.resolved(asking.records, listed(document.get("input")), history.items)
+        items = await chain.resolved(asking.records, given, history.items)
     except Unknown as unknown:
-        return Opened(document, keep=keeps, unknown=unknown)
+        return Opened(document, into=into, unknown=unknown)
     own = kept(items, asking.token)
-    opened = Opened(document, keep=keeps, held=Held(own, history))
-    if asking.records.keeps:
-        opened = replace(opened, shown=_shown(document, history, keeps))
-    if items == document.get("input") and not (history.previous or history.conversation):
+    opened = Opened(document, into=into, held=Held(own, history))
+    if asking.records.keeps or into is not None:
+        opened = replace(opened, shown=_shown(document, history, stored))
+    if items == given and not (history.previous or history.conversation):
         return opened
     told = {k: v for k, v in document.items() if k not in ("previous_response_id", "conversation")}
     # No upstream is to keep what is kept here.
@@ -64,10 +67,10 @@ async def _history(asking: Asking, document: Document) -> History:
     return History()
 
 
-def _shown(document: Document, history: History, keeps: bool) -> Document:
+def _shown(document: Document, history: History, stored: bool) -> Document:
     conversation = history.conversation
     return {
-        "store": keeps,
+        "store": stored,
         "previous_response_id": history.previous,
         "conversation": None if conversation is None else {"id": conversation},
     }
@@ -85,7 +88,7 @@ async def keep(asking: Asking, opened: Opened, answer: Document, response: ir.Re
         "conversation": history.conversation,
         "before": history.end,
     }
-    if history.conversation is not None:
+    if history.conversation is not None and opened.into is asking.records:
         said = [*items, *replay]
         await chain.append(asking.records, history.conversation, said, history.end)
     return Record(RESPONSE, answer["id"], record)

@@ -9,31 +9,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ...canon.errors import InvalidRequest, MethodNotAllowed, StackError, TooLarge
+from ...canon.errors import InvalidRequest, StackError, TooLarge
 from ...runtime.call import Call, Reply
 from ...runtime.front import Front, body_of, failed, heads, refusal
 from ...runtime.managing import PREFIX
 from ...runtime.routes import Match
 from ...runtime.stack import Stack
-
-Message: TypeAlias = MutableMapping[str, Any]
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
+from .asgi import WRITE_TIMEOUT, Receive, Scope, Send, close, headers_of
+from .sockets import Socket, not_upgraded
 
 logger = logging.getLogger("polystack")
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]  # those not served are refused in words
-WRITE_TIMEOUT = 60.0  # seconds without progress after which a client that does not read is cut
 PROMPT = 0.02  # seconds; a quicker answer is there before its client can be missed
 
 
@@ -55,7 +51,10 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if scope["type"] != "http" or path in ("/", "/health") or path.startswith(PREFIX):
+        if scope["type"] == "websocket":
+            assert self._front is not None, "requests come after the lifespan has begun"
+            await Socket(self._front, self._settings, scope, receive, send).serve()
+        elif scope["type"] != "http" or path in ("/", "/health") or path.startswith(PREFIX):
             await self._shell(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
@@ -82,7 +81,7 @@ class App:
         front = self._front
         assert front is not None, "requests come after the lifespan has begun"
         method, path = scope["method"], scope["path"]
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = headers_of(scope)
         match = front.match(method, path, headers)
         token = os.urandom(16).hex()
         work = asyncio.current_task()
@@ -136,17 +135,13 @@ class App:
 
 
 def _refuse_upgrades(path: str, headers: Mapping[str, str]) -> None:
-    if headers.get("upgrade", "").lower() == "websocket":
-        raise _UpgradeRequired(f"{path} is not served over WebSocket; use HTTP")
+    # A proxy may take away the words that ask for an upgrade, and leave the key.
+    if headers.get("upgrade", "").lower() == "websocket" or "sec-websocket-key" in headers:
+        raise not_upgraded(path)
 
 
 def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"the request body is larger than {limit} bytes, this stack's limit")
-
-
-class _UpgradeRequired(MethodNotAllowed):
-    # 426 makes clients that try a WebSocket first fall back to HTTP at once.
-    status = 426
 
 
 class _Departure:
@@ -193,7 +188,7 @@ class _Sender:
             await self._head(reply.status, heads(reply, self._request_id))
             await self._stream(reply.stream)
         finally:
-            await _aclose(reply.stream)
+            await close(reply.stream)
 
     async def _stream(self, stream: AsyncIterator[bytes]) -> None:
         now = asyncio.get_running_loop().time
@@ -219,9 +214,3 @@ class _Sender:
 
     async def _body(self, body: bytes, more: bool = False) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
-
-
-async def _aclose(stream: AsyncIterator[bytes]) -> None:
-    close = getattr(stream, "aclose", None)
-    if close is not None:
-        await close()

@@ -20,6 +20,7 @@ from ...runtime.stack import Stack
 from .app import App
 from .summary import summary
 
+PONG = 60  # seconds after which a client that answers no ping is taken for gone
 DRAIN = 30  # seconds that running answers have to end after the first signal
 
 
@@ -46,19 +47,35 @@ async def _serve(stack: Stack, listener: socket.socket) -> int:
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 50, 50)
-        config = uvicorn.Config(
-            App(stack),
-            log_level="warning",
-            access_log=False,
-            lifespan="on",
-            ws="none",
-            server_header=False,
-            proxy_headers=False,  # nothing here looks at a client's address
-            timeout_graceful_shutdown=DRAIN,
-        )
-        server = _Server(config, summary(stack, _url(listener)))
+        server = _Server(configured(stack), summary(stack, _url(listener)))
         await server.serve(sockets=[listener])
         return 0 if server.started else 1
+
+
+def configured(stack: Stack) -> uvicorn.Config:
+    return uvicorn.Config(
+        App(stack),
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        proxy_headers=False,  # nothing here looks at a client's address
+        timeout_graceful_shutdown=DRAIN,
+        **_websockets(stack.distribution.server),
+    )
+
+
+def _websockets(settings: ServerConfig) -> dict[str, Any]:
+    if not settings.websocket:
+        return {"ws": "none"}
+    from .websocket import Protocol  # which takes a package of its own
+
+    return {
+        "ws": Protocol,
+        "ws_max_size": settings.max_body,
+        "ws_ping_interval": settings.keep_alive,
+        "ws_ping_timeout": PONG,
+    }
 
 
 class _Server(uvicorn.Server):

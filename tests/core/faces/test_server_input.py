@@ -16,7 +16,7 @@ DISTRIBUTION = """
 version: 1
 name: inputs
 apis: [messages, responses, chat]
-server: {max_body: 100KB, max_depth: 40}
+server: {max_body: 100KB, max_depth: 40, websocket: false}
 providers:
   tiny: {type: llamacpp, config: {model: "builtin:tiny", context: 512, slots: 2}}
 """
@@ -196,9 +196,11 @@ def test_a_wrong_method_is_a_405_that_names_the_right_one(client: httpx2.Client,
 
 
 @every_api
-def test_a_websocket_upgrade_is_a_426(client: httpx2.Client, api: str) -> None:
-    headers = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
-    answer = client.get(PATHS[api], headers=headers)
+def test_a_websocket_upgrade_is_a_426_where_they_are_switched_off(
+    client: httpx2.Client, api: str
+) -> None:
+    key = {"sec-websocket-version": "13", "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    answer = client.get(PATHS[api], headers={"connection": "upgrade", "upgrade": "websocket"} | key)
     assert answer.status_code == 426
     assert "use HTTP" in error_of(api, answer)["message"]
 

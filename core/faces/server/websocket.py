@@ -1,0 +1,48 @@
+"""The WebSocket protocol as uvicorn has it, ended as an answer over HTTP is: when it is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from .sockets import ABORT, LEAVE
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
+
+
+NO_GET = b"""\
+HTTP/1.1 426 Upgrade Required\r
+connection: close\r
+content-type: text/plain; charset=utf-8\r
+content-length: 45\r
+\r
+a WebSocket is opened by GET; use plain HTTP
+"""
+
+
+class Protocol(WebSocketsSansIOProtocol):
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # uvicorn passes on what is no GET, and waits when the parser has refused it.
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            self.transport.write(NO_GET)
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """uvicorn would close at once; whoever serves the connection does so when it is idle."""
+        if self.transport.is_closing():
+            return
+        if self.handshake_complete and not self.close_sent and not self.disconnected:
+            leave: Any = {"type": LEAVE}
+            self.queue.put_nowait(leave)
+        else:
+            super().shutdown()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        kind: str = message["type"]
+        if kind == ABORT:
+            self.transport.abort()
+        else:
+            await super().send(message)
