@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import logging
 import socket
 import sys
 from collections.abc import Coroutine
@@ -19,6 +20,8 @@ from ...runtime.plugins import Plugins
 from ...runtime.stack import Stack
 from .app import App
 from .summary import summary
+
+logger = logging.getLogger("polystack")
 
 PONG = 60  # seconds after which a client that answers no ping is taken for gone
 DRAIN = 30  # seconds that running answers have to end after the first signal
@@ -68,8 +71,11 @@ def configured(stack: Stack) -> uvicorn.Config:
 def _websockets(settings: ServerConfig) -> dict[str, Any]:
     if not settings.websocket:
         return {"ws": "none"}
-    from .websocket import Protocol  # which takes a package of its own
-
+    try:
+        from .websocket import Protocol
+    except ModuleNotFoundError:
+        logger.warning("WebSockets are off: the package `websockets` is missing; install polystack")
+        return {"ws": "none"}
     return {
         "ws": Protocol,
         "ws_max_size": settings.max_body,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -243,6 +244,15 @@ async def test_an_upgrade_that_is_none_is_refused(method: str, header: str, stat
 async def test_every_path_is_a_426_where_they_are_switched_off() -> None:
     async with listening({"websocket": False}) as stack:
         assert (await _denied(stack.open()))[0] == 426
+
+
+async def test_without_the_package_they_are_off(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "polystack.core.faces.server.websocket", None)
+    async with listening() as stack:
+        assert (await _denied(stack.open()))[0] == 426
+    assert "the package `websockets` is missing" in caplog.text
 
 
 async def test_an_upgrade_of_which_a_proxy_left_only_the_key_is_a_426() -> None:
