@@ -62,6 +62,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "distributions": ("core.contract",),
     "core.runtime": ("core.canon", "core.contract"),
+    "core.executors": ("core.canon", "core.contract"),
     "core.stores": ("core.canon", "core.contract"),
     "core.stores.sql": ("core.canon", "core.contract", "core.stores", "core.stores.sql.migrations"),
     "core.stores.sql.migrations": ("core.stores.sql",),
@@ -151,9 +152,14 @@ def test_only_the_faces_know_the_web_framework(name: str) -> None:
     assert not roots & (WEB - CLIENTS if name.startswith("providers.remote.transport.") else WEB)
 
 
-# Builtin stores are plugins that live in core; the floors let nobody import one.
+# Builtin stores and executors are plugins that live in core; the floors let nobody import one.
 @pytest.mark.parametrize(
-    "name", [n for n in MODULES if n.startswith("core") and not n.startswith("core.stores.")]
+    "name",
+    [
+        n
+        for n in MODULES
+        if n.startswith("core") and not n.startswith(("core.stores.", "core.executors."))
+    ],
 )
 def test_core_names_no_plugin(name: str) -> None:
     plugins = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]

@@ -20,6 +20,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "distribution": configuration.distribution,
         "provider-types": configuration.provider_types,
         "store-types": configuration.store_types,
+        "executor-types": configuration.executor_types,
     },
 }
 

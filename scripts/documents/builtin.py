@@ -18,5 +18,9 @@ def apis(plugins: Plugins) -> list[Plugin]:
     return [plugin for plugin in plugins.list("api") if plugin.package == PACKAGE]
 
 
+def executors(plugins: Plugins) -> list[Plugin]:
+    return [plugin for plugin in plugins.list("executor") if plugin.package == PACKAGE]
+
+
 def stores(plugins: Plugins) -> list[Plugin]:
     return [plugin for plugin in plugins.list("store") if plugin.package == PACKAGE]

@@ -6,16 +6,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import TypeAlias
 
 from pydantic import BaseModel
 
+from polystack.core.contract.executor import Executor
 from polystack.core.contract.provider import Provider
 from polystack.core.contract.store import Store
 from polystack.core.runtime.distribution import Distribution
 from polystack.core.runtime.plugins import Plugins
 
-from .builtin import providers, stores
+from .builtin import executors, providers, stores
 from .fields import Key, keys
+
+Configured: TypeAlias = type[Provider] | type[Store] | type[Executor]
 
 HEAD = ("key", "what may stand there", "default", "what it is for")
 
@@ -37,7 +41,12 @@ def store_types() -> str:
     return "\n".join(section([plugins.store(plugin.type)]) for plugin in stores(plugins))
 
 
-def section(types: Sequence[type[Provider] | type[Store]]) -> str:
+def executor_types() -> str:
+    plugins = Plugins()
+    return "\n".join(section([plugins.executor(p.type)]) for p in executors(plugins))
+
+
+def section(types: Sequence[Configured]) -> str:
     heading = "### " + ", ".join(f"`{cls.type}`" for cls in types)
     tables = [list(keys(cls.Config, _instance(cls.Config))) for cls in types]
     usual = [_usual(rows) for rows in zip(*tables, strict=True)]
@@ -60,7 +69,7 @@ def _usual(rows: Sequence[Key]) -> Key:
 
 
 def _exceptions(
-    types: Sequence[type[Provider] | type[Store]],
+    types: Sequence[Configured],
     tables: Sequence[Sequence[Key]],
     usual: Sequence[Key],
 ) -> str:

@@ -98,12 +98,12 @@ DISTRIBUTION: dict[str, Any] = {
 
 
 @asynccontextmanager
-async def acting(*rounds: list[ir.Part], **changes: Any) -> AsyncIterator[Any]:
+async def acting(*rounds: Sequence[ir.Part], **changes: Any) -> AsyncIterator[Any]:
     """The stack, with what its model will say."""
     Acting.seen.clear()
     Desk.calls.clear()
     Desk.gone.clear()
-    Acting.rounds = list(rounds)
+    Acting.rounds = [list(parts) for parts in rounds]
     given = DISTRIBUTION | changes
     async with Stack.load(given, providers=[Acting], executors=[Desk]) as stack:
         yield stack

@@ -31,8 +31,8 @@ def kinds(response: ir.Response) -> list[str]:
 
 
 async def test_a_call_is_run_and_the_model_goes_on_with_its_result() -> None:
-    rounds = [ir.Text("let me see"), calling("add", a=2, b=3)], [ir.Text("it is 5")]
-    async with acting(*rounds) as stack:
+    first: list[ir.Part] = [ir.Text("let me see"), calling("add", a=2, b=3)]
+    async with acting(first, [ir.Text("it is 5")]) as stack:
         response = await answered(stack, asking())
     assert kinds(response) == ["ToolListing", "Text", "ToolCall", "ToolResult", "Text"]
     assert Desk.calls == [("add", '{"a": 2, "b": 3}')]

@@ -1,0 +1,1 @@
+"""Executors that polystack brings with it: plugins like anybody's."""
