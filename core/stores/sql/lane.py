@@ -7,23 +7,20 @@ last one was under way share the next. An answer is given when its transaction i
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from ...canon.errors import StackError
+from .session import Session
 
 T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
-
-TRIES = 3  # of a transaction that another one was in the way of, or whose connection was lost
 
 
 @dataclass(slots=True)
@@ -64,9 +61,11 @@ class Lane:
             await asyncio.to_thread(thread.join)
 
     def _run(self) -> None:
-        while jobs := self._waiting():
-            for job, outcome in zip(jobs, self._outcomes(jobs), strict=True):
-                job.loop.call_soon_threadsafe(_settle, job.future, outcome)
+        with closing(Session(self._engine, self._passing)) as session:
+            while jobs := self._waiting():
+                outcomes = session.outcomes([job.work for job in jobs])
+                for job, outcome in zip(jobs, outcomes, strict=True):
+                    job.loop.call_soon_threadsafe(_settle, job.future, outcome)
 
     def _waiting(self) -> list[Job]:
         """At least one job, and what waits behind it; none when there will be no more."""
@@ -83,44 +82,6 @@ class Lane:
         if jobs:
             self._queue.put(None)  # it is for the next turn
         return jobs
-
-    def _outcomes(self, jobs: Sequence[Job]) -> Sequence[Any]:
-        try:
-            return self._committed(jobs)
-        except Exception as error:
-            if len(jobs) > 1 and not isinstance(error, CommitFailed):
-                return [self._outcomes([job])[0] for job in jobs]  # one fails alone
-            return [_told(error)] * len(jobs)
-
-    def _committed(self, jobs: Sequence[Job]) -> Sequence[Any]:
-        for left in reversed(range(TRIES)):
-            try:
-                return self._once(jobs)
-            except DBAPIError as error:
-                if not (left and (error.connection_invalidated or self._passing(error))):
-                    raise
-        raise AssertionError("the last try returns or raises")
-
-    def _once(self, jobs: Sequence[Job]) -> Sequence[Any]:
-        with self._engine.connect() as connection, connection.begin() as transaction:
-            results = [job.work(connection) for job in jobs]
-            try:
-                transaction.commit()
-            except SQLAlchemyError as error:
-                raise CommitFailed(str(getattr(error, "orig", error))) from error
-            return results
-
-
-class CommitFailed(Exception):
-    """Nobody knows whether it was done, so it is not tried again."""
-
-
-def _told(error: Exception) -> StackError:
-    if isinstance(error, StackError):
-        return error
-    logger.error("the store failed", exc_info=error)
-    said = " ".join(str(getattr(error, "orig", None) or error).split())
-    return StackError(f"the store failed: {said[:200]}")
 
 
 def _settle(future: asyncio.Future[Any], outcome: Any) -> None:

@@ -107,6 +107,28 @@ async def test_a_server_that_has_gone_is_an_error_of_each_call() -> None:
     await kept.stop()
 
 
+REFUSING = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'too late'; END $$;
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON polystack_records DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (NEW.size = 4) EXECUTE FUNCTION refuse();
+"""
+
+
+async def test_a_commit_that_fails_is_an_error_and_what_follows_goes_well(postgres: str) -> None:
+    url = postgres_server.new_database(postgres, "refusing")
+    kept = store(url)
+    await kept.start()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(REFUSING)
+    with pytest.raises(StackError, match=r"^the store failed: too late"):
+        await kept.put(KEY, b"four")
+    assert await kept.get(KEY) is None
+    await kept.put(KEY, b"three")
+    assert await kept.get(KEY) == b"three"
+    await kept.stop()
+
+
 async def test_two_that_wait_for_one_another_are_both_done_in_the_end(postgres: str) -> None:
     url = postgres_server.new_database(postgres, "crossing")
     with psycopg.connect(url, autocommit=True) as connection:
