@@ -29,8 +29,9 @@ def forced(
     if not names or not written or choice.mode not in ("required", "named"):
         return ""
     form = written[0]
-    head = form.trigger + form.begin + form.calls[0][0].replace("{quoted}", '"{name}"')
+    head = form.trigger + form.begin + form.calls[0][0]
+    head = head.replace("{quoted}", '"{name}"').replace("{number}", "0")
     if len(names) > 1:
         return head.partition("{name}")[0]
     # It ends where a word of the model's vocabulary does, before the space.
-    return head.replace("{name}", names[0]).replace("{number}", "0").rstrip(" ")
+    return head.replace("{name}", names[0]).rstrip(" ")

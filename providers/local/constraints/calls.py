@@ -28,8 +28,9 @@ INPUT = {
     "required": ["input"],
     "additionalProperties": False,
 }
-# What a model counts or makes up: any, but this one where more than a rule depends on it.
-PLACES = {"{number}": ("/[0-9]{1,4}/", "0"), "{id}": ("/[A-Za-z0-9]{9}/", "0" * 9)}
+# What a model counts or makes up.
+PLACES = {"{number}": "[0-9]{1,4}", "{id}": "[A-Za-z0-9]{9}"}
+_PLACE = re.compile("(" + "|".join(map(re.escape, PLACES)) + ")")
 
 # The tokens of a text are the model's choice here: it writes them with escapes.
 UNFORCED = '\n%llguidance {"no_forcing": true}\n'
@@ -94,13 +95,15 @@ class Calls:
     def _add(self, ways: _Ways, tool: ir.Tool, head: str, written: str, tail: str) -> None:
         if not written:
             before, behind = ways.form.way.quoted or ("", "")
-            for place, (_, filled) in PLACES.items():
-                head = head.replace(place, filled)
             ways.payloads.append(_Payload(head + before, behind + tail, tool))
             return
-        parts = re.split("(" + "|".join(map(re.escape, PLACES)) + ")", head)
-        said = " ".join(PLACES[p][0] if p in PLACES else self._literal(p) for p in parts)
-        ways.whole.append(f"{said} {written} {self._literal(tail)}")
+        ways.whole.append(f"{self._head(head)} {written} {self._literal(tail)}")
+
+    def _head(self, text: str) -> str:
+        return " ".join(
+            f"/{PLACES[part]}/" if part in PLACES else self._literal(part)
+            for part in _PLACE.split(text)
+        )
 
     def _input(self, ways: _Ways, tool: ir.Tool) -> Written:
         assert tool.grammar is not None
@@ -157,7 +160,7 @@ class Calls:
         if ways.whole:
             lines.append(f"whole_{number}: {' | '.join(ways.whole)}")
         if ways.payloads:
-            heads = (self._literal(payload.head) for payload in ways.payloads)
+            heads = (self._head(payload.head) for payload in ways.payloads)
             lines.append(f"head_{number}: {' | '.join(heads)}")
         return "\n".join(lines)
 
@@ -201,7 +204,7 @@ class Calls:
                 rest = f"start: {self._literal(payload.tail)} rest_{ways.number}"
                 behind = Bound(self._compiled(rest), then, heads)
                 stage = self._payload(payload, ways.form)
-                heads[payload.head.encode()] = replace(stage, then=behind)
+                heads[_pattern(payload.head)] = replace(stage, then=behind)
         return Bound(self._compiled(text), then, heads)
 
     def _compiled(self, text: str) -> object:
@@ -231,3 +234,9 @@ class Calls:
 def _named(head: str, name: str) -> str:
     quoted = json.dumps(name, ensure_ascii=False)
     return head.replace("{quoted}", quoted).replace("{name}", name)
+
+
+def _pattern(head: str) -> bytes:
+    """What matches this head's text."""
+    parts = (PLACES.get(part) or re.escape(part) for part in _PLACE.split(head))
+    return "".join(parts).encode()

@@ -6,6 +6,7 @@ An answer goes through stages. A `Free` stage lets anything pass up to a mark, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -36,10 +37,11 @@ class Free:
 class Bound:
     """What a grammar matches, and what comes after it.
 
-    `heads` leads to other stages by how the matched text ends, `then` is for every other text, and
-    without either the answer ends. `beside` are tokens that may come in place of all of it.
-    `quoted` is a grammar of the inside of a JSON string, the closing quotation mark included, with
-    which a token may end or go on with what `follows`.
+    `heads` leads to other stages by how the matched text ends, in regular expressions that are no
+    shorter than what they match; `then` is for every other text, and without either the answer
+    ends. `beside` are tokens that may come in place of all of it. `quoted` is a grammar of the
+    inside of a JSON string, the closing quotation mark included, with which a token may end or go
+    on with what `follows`.
     """
 
     matcher: Any
@@ -191,7 +193,7 @@ class Constraint:
         if self._matcher.is_error():
             raise Unmet(_why(self._matcher))
         for head, to in stage.heads.items():
-            if self._text.endswith(head):
+            if re.search(head + rb"\Z", self._text):
                 self._enter(to)
                 return
         self._enter(stage.then)

@@ -164,6 +164,16 @@ FORMS: dict[str, tuple[Form, ...]] = {
     "granite": (_listed("<|tool_call|>"),),
     "nemotron": (_listed("<TOOLCALL>", "]</TOOLCALL>"),),
     "apriel": (_listed("<tool_calls>", "]</tool_calls>"),),
+    "command": (
+        Form(
+            "<|START_ACTION|>",
+            (('{"tool_call_id": "{number}", "tool_name": {quoted}, "parameters": ', "}"),),
+            begin="[\n    ",
+            between=",\n    ",
+            end="\n]<|END_ACTION|>",
+            several=True,
+        ),
+    ),
     "generic": (HERMES, Form('{"name": ', (('{quoted}, "arguments": ', "}"),), leading=True)),
 }
 

@@ -7,6 +7,7 @@ have a format. A call is the last message of an answer, since the model stops be
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from ..formats.harmony import ANALYSIS, ASSISTANT, COMMENTARY, END, FINAL
@@ -60,7 +61,7 @@ class Messages:
         if self._calls is not None:
             kinds.append("call")
         rule = f"start: {literal(start, marks)} ({' | '.join(kinds)})"
-        heads = {header.encode(): stage for header, stage in ways.items()}
+        heads = {re.escape(header).encode(): stage for header, stage in ways.items()}
         if self._calls is None:
             matcher, _ = self._compiler.compiled(rule)
             return Bound(matcher, heads=heads)

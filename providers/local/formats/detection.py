@@ -26,6 +26,7 @@ CALLS = (
     ("pythonic", ("<|tool_call_start|>",)),
     ("pythonic", ("<|python_start|>",)),
     ("nemotron", ("<TOOLCALL>",)),
+    ("command", ("<|START_ACTION|>",)),
     ("apriel", ("<tool_calls>",)),
     ("granite", ("<|tool_call|>",)),
     ("glm", ("<arg_key>",)),

@@ -13,7 +13,8 @@ NAME = 256  # characters that a tool's name may have
 
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\.)*"'
 _HEAD = re.compile(
-    rf'\{{\s*(?:"type"\s*:\s*"function"\s*,\s*)?"name"\s*:\s*({_STRING})\s*,'
+    rf'\{{\s*(?:"type"\s*:\s*"function"\s*,\s*|"tool_call_id"\s*:\s*{_STRING}\s*,\s*)?'
+    rf'"(?:tool_)?name"\s*:\s*({_STRING})\s*,'
     r'\s*"(?:arguments|parameters)"\s*:\s*(?=\S)'
 )
 _ID = re.compile(rf',\s*"id"\s*:\s*{_STRING}\s*\}}')
@@ -119,7 +120,10 @@ def _named(text: str) -> tuple[str, object]:
     call = parsed(text)
     if isinstance(call, dict) and isinstance(inner := call.get("function"), dict):
         call = inner
-    if not isinstance(call, dict) or not isinstance(name := call.get("name"), str):
+    if not isinstance(call, dict):
+        raise Malformed("it names no tool")
+    name = call.get("name", call.get("tool_name"))
+    if not isinstance(name, str):
         raise Malformed("it names no tool")
     return name, call.get("arguments", call.get("parameters", {}))
 

@@ -142,6 +142,12 @@ FORMATS = {
             others=("</tool_calls>", CALL_END),
         ),
         ToolFormat(
+            "command",
+            "Command R7B and A",
+            {"<|START_ACTION|>": marked.marked("<|END_ACTION|>")},
+            others=("<|END_ACTION|>",),
+        ),
+        ToolFormat(
             "generic",
             "all others: JSON that names an offered tool",
             {CALL: hermes},

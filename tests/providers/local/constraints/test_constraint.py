@@ -95,7 +95,7 @@ def test_what_a_text_ends_with_decides_what_comes_next() -> None:
     stage = bound(
         'start: "a(" | "b(" /[0-9]/ ")"',
         then=bound('start: "z"'),
-        heads={b"a(": bound('start: "y"')},
+        heads={rb"a\(": bound('start: "y"')},
     )
     assert next_words(follow(stage, "a(")) == {"y"}
     assert next_words(follow(stage, "b(1)")) == {"z"}

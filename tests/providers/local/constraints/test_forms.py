@@ -123,6 +123,11 @@ WRITTEN = [
     ("granite", f"<|tool_call|>[{named()}]"),
     ("nemotron", f"<TOOLCALL>[{named()}]</TOOLCALL>"),
     ("apriel", f"<tool_calls>[{named()}]</tool_calls>"),
+    (
+        "command",
+        '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "weather", '
+        f'"parameters": {JSON_ROME}}}\n]<|END_ACTION|>',
+    ),
     ("generic", named()),
     ("generic", f"<tool_call>\n{named()}\n</tool_call>"),
 ]

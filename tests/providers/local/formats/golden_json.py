@@ -69,6 +69,29 @@ MISTRAL = Golden(
     marks=("[TOOL_CALLS]", "get_weather[ARGS]{", "[CALL_ID]", "[ARGS]", "}", "[TOOL_CALLS][{"),
 )
 
+_ACTION = '{{"tool_call_id": "{}", "tool_name": "{}", "parameters": {}}}'
+_ACT_PARIS = _ACTION.format(0, "get_weather", PARIS.arguments)
+_ACT_ROME = _ACTION.format(1, "get_time", FIVE.arguments)
+COMMAND = Golden(
+    one=f"<|START_ACTION|>[\n    {_ACT_PARIS}\n]<|END_ACTION|>",
+    two=f"<|START_ACTION|>[\n    {_ACT_PARIS},\n    {_ACT_ROME}\n]<|END_ACTION|>",
+    more=(
+        (f"<|START_ACTION|>{_ACT_PARIS}<|END_ACTION|>So.", [PARIS, ir.Text("So.")]),
+        (f"<|START_ACTION|>[{_ACTION.format(0, 'files__read', '{}')}]", [READ]),
+        (
+            '<|START_ACTION|>[{"tool_name": "apply_patch", "parameters": {"input": "*** Begin"},'
+            ' "tool_call_id": 3}]<|END_ACTION|>',
+            [PATCH],
+        ),
+    ),
+    broken=(
+        "<|START_ACTION|>none<|END_ACTION|>",
+        '<|START_ACTION|>[{"tool_call_id": "0"}]<|END_ACTION|>',
+        "<|START_ACTION|>[",
+    ),
+    marks=("<|START_ACTION|>", f"<|START_ACTION|>[{_ACT_PARIS[:-2]}", "}}]", "<|END_ACTION|>"),
+)
+
 GENERIC = Golden(
     one=_PARIS,
     two=f"[{_PARIS}, {_ROME}]",
@@ -88,6 +111,7 @@ GOLDENS = {
     "llama3": LLAMA3,
     "mistral": MISTRAL,
     "generic": GENERIC,
+    "command": COMMAND,
     "granite": listed("<|tool_call|>"),
     "nemotron": listed("<TOOLCALL>", "</TOOLCALL>"),
     "apriel": listed("<tool_calls>", "</tool_calls>"),

@@ -46,7 +46,7 @@ TEMPLATES = {
     "Granite 3.3": ("respond only with <|tool_call|> followed by a JSON list", "granite", "think"),
     "Nemotron Nano 2": ('<TOOLCALL>[{{"name": "tool_name1"', "nemotron", "think"),
     "Apriel": ("<tool_call></tool_call> XML tags <tool_calls>[", "apriel", "think"),
-    "Command R7B": ("<|START_THINKING|>", "generic", "command"),
+    "Command R7B": ("<|START_THINKING|> <|START_ACTION|>[", "command", "command"),
     "any other": ("{{ messages }}", "generic", "think"),
 }
 
