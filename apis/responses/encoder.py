@@ -21,7 +21,7 @@ from ...core.contract.losses import fidelity
 from ..sse import comment, frame
 from .opening import Event, OpenItem, open_item
 from .output import Status, shown, view
-from .response import OUTCOMES, echo, failed, finished, note_unmet, outcome, unfinished
+from .response import OUTCOMES, echo, failed, finished, note_unmet, outcome, queued, unfinished
 
 
 class State(Enum):
@@ -109,8 +109,12 @@ class Encoder(api.Encoder):
         if self._state is not State.SILENT:
             return []
         self._state = State.OPEN
-        created = self._frame("response.created", {"response": unfinished(self._base)})
-        return [created, self._in_progress()]
+        if self._base["background"]:
+            waiting = {"response": queued(self._base)}
+            first = [self._frame(f"response.{kind}", waiting) for kind in ("created", "queued")]
+        else:
+            first = [self._frame("response.created", {"response": unfinished(self._base)})]
+        return [*first, self._in_progress()]
 
     def _in_progress(self) -> bytes:
         return self._frame("response.in_progress", {"response": unfinished(self._base)})

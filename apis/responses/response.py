@@ -120,6 +120,10 @@ def note_unmet(request: ir.Request, context: Context) -> None:
 # The answer at each of its stages ----------------------------------------------------------------
 
 
+def queued(base: Document) -> Document:
+    return _answer(base, "queued")
+
+
 def unfinished(base: Document) -> Document:
     return _answer(base, "in_progress")
 

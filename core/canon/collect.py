@@ -50,6 +50,17 @@ class Collector:
             case ir.Ping():
                 pass
 
+    def cut(self) -> ir.Response | None:
+        """What has come so far, as if it had been cut short there; None before the beginning."""
+        if self._started is None:
+            return None
+        parts = {
+            index: complete(part, "".join(self._texts.get(index, ())))
+            for index, part in self._parts.items()
+        }
+        started = self._started
+        return ir.Response(started.id, started.model, tuple(parts.values()), ir.Stop("length"))
+
     def response(self) -> ir.Response:
         if self._started is None or self._finished is None:
             raise ProtocolViolation("the stream ended before it finished")

@@ -10,12 +10,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..canon import ir
 from ..canon.errors import StackError
 
+if TYPE_CHECKING:
+    from .api import Context
+
 Document = dict[str, Any]
+
+JOURNAL = "journal"  # the kind of the records that hold the events of answers in the background
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +98,27 @@ class Opened:
 
     `document` is what is decoded in place of the client's own, and `shown` are the fields of the
     answer that say what is kept. `continues` says that it rests on something kept here, which no
-    upstream knows; `into` is where the answer is to be kept, if it is. `unknown` is the error for
-    a name that is not known here: an upstream that keeps answers itself may know it. `held` is the
-    Api's own.
+    upstream knows; `into` is where the answer is to be kept, if it is; `background` that it is made
+    whether anybody waits for it or not. `unknown` is the error for what is not known here or cannot
+    be done: an upstream that keeps answers itself may know it, and can. `held` is the Api's own.
     """
 
     document: Document
     shown: Document = field(default_factory=dict)
     continues: bool = False
     into: Records | None = None
+    background: bool = False
     unknown: StackError | None = None
     held: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The events of an answer that a client wants: those behind the one numbered `after`."""
+
+    id: str
+    document: Document
+    after: int = -1
 
 
 class State(ABC):
@@ -130,3 +145,37 @@ class State(ABC):
     @abstractmethod
     async def serve(self, operation: str, asking: Asking) -> Document:
         """Answer a call about what is kept; raises `NotFound` for what is not there."""
+
+    # Answers in the background. Their records are there from the beginning, and have a lease as
+    # long as somebody works on them; an Api that opens none leaves all this out.
+
+    def begun(
+        self, asking: Asking, opened: Opened, request: ir.Request, context: Context
+    ) -> tuple[Record, Document]:
+        """The record of an answer that is about to begin, and what a client is shown of it."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing in the background")
+
+    def going(self, document: Document) -> Document:
+        """The record of an answer that has begun."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing in the background")
+
+    def broken(
+        self, document: Document, error: StackError | None, answer: Document | None = None
+    ) -> Document:
+        """The record of an answer that failed, or was cancelled where there is no error.
+
+        `answer` is what a client would be shown of it if it had been cut short there.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has nothing in the background")
+
+    async def current(self, asking: Asking, id: str) -> Document | None:
+        """The record of an answer as it is now; one that its owner has left is broken."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing in the background")
+
+    def ending(self, document: Document, number: int) -> Sequence[bytes]:
+        """The last events of an answer's stream, from its record; `number` is the first one's."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing in the background")
+
+    async def watched(self, operation: str, asking: Asking) -> Watched | None:
+        """Whose events a call wants; None for one that wants none. Raises as `serve` does."""
+        return None

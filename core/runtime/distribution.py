@@ -99,6 +99,8 @@ class StoreEntry(_Entry):
     """What the store's type asks for."""
     keep: float = Field(default=30 * 86400.0, gt=0, le=1e10)
     """Seconds for which an answer is kept; by default thirty days."""
+    background: Whole = Field(default=64, ge=1, le=4_096)
+    """How many answers are made in the background at the same time; others wait their turn."""
 
 
 class ExecutorEntry(_Entry):

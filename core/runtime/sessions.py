@@ -28,6 +28,7 @@ class Session:
     ) -> None:
         self.request = api.decode(opened.document, operation)
         self.opened = opened
+        self.created = asking.now
         self._api = api
         self._state = state
         self._asking = asking
@@ -41,7 +42,9 @@ class Session:
             return events
         seen: list[tuple[int, ir.Event]] = []
         for choice, event in events:
-            if not isinstance(event, ir.Failed):
+            if isinstance(event, ir.Failed):
+                self.failed(event.error)
+            else:
                 self._collector.feed(event)
             if isinstance(event, ir.Finished):
                 event = await self._finished(event, context)
@@ -60,6 +63,9 @@ class Session:
             logger.exception("an answer could not be kept")
             return ir.Failed(StackError("the answer could not be kept; see the server's log"))
         return event
+
+    def failed(self, error: StackError) -> None:
+        """The answer has ended in a failure, and is not kept."""
 
     async def keep(self, answer: Document, response: ir.Response) -> None:
         if self.opened.into is not None:

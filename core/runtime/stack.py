@@ -25,12 +25,15 @@ from ..contract.api import Api, Context, Document, Keeping, Operation
 from ..contract.executor import Executor
 from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
-from ..contract.state import Asking, Records
+from ..contract.state import Asking, Records, State, Watched
 from ..contract.store import Store
 from . import body, embedding, fallback, forwarding, keeping, orchestrating, translating
 from .asking import Asked
+from .background import Attempt, Background
 from .call import Call, Reply
 from .catalog import Catalog
+from .detached import Detached
+from .following import following
 from .memory import Remembering
 from .plugins import Plugins
 from .records import Kept, Nothing
@@ -72,6 +75,8 @@ class Stack:
         key = self.distribution.seals.key
         self._seals = Seals(None if key is None else key.get_secret_value())
         self._catalog = Catalog(self.distribution, self.providers)
+        kept = self.distribution.store
+        self.background = Background(1 if kept is None else kept.background)
 
     @property
     def registry(self) -> Registry | None:
@@ -147,10 +152,12 @@ class Stack:
             raise
 
     async def stop(self) -> None:
-        """Stop every provider, the last one first, then the executors and the store.
+        """Break off the answers in the background; stop every provider, the last one first, then
+        the executors and the store.
 
         One that fails to stop keeps no other from it.
         """
+        await self.background.stop()
         await self._catalog.stop()
         for name, provider in reversed(list(self.providers.items())):
             await _stopped(f"provider {name}", provider)
@@ -282,6 +289,20 @@ class Stack:
     async def _generate(self, api: Api, operation: Operation, call: Call) -> Reply:
         asked, target = await self._asked(api, operation, call)
         session = await self._session(api, operation, call, asked, target)
+        attempt = partial(self._attempt, api, operation, call, asked, session, target)
+        if isinstance(session, Detached):
+            return await self._detached(api, session, attempt, call, target)
+        return await attempt()
+
+    async def _attempt(
+        self,
+        api: Api,
+        operation: Operation,
+        call: Call,
+        asked: Asked,
+        session: Session | None,
+        target: Target,
+    ) -> Reply:
         attempt = partial(self._answer, api, operation, call, asked, session)
         if not target.fallbacks:
             return await attempt(target)
@@ -339,12 +360,36 @@ class Stack:
             raise opened.unknown
         if native and not ours and not opened.continues:
             return None
-        return Session(api, state, asking, opened, operation.name)
+        kind = Detached if opened.background else Session
+        return kind(api, state, asking, opened, operation.name)
+
+    async def _detached(
+        self, api: Api, session: Detached, attempt: Attempt, call: Call, target: Target
+    ) -> Reply:
+        """Have an answer made in the background; the client gets its beginning, or follows it."""
+        context = Context(
+            call.token, session.created, target.name, shown=dict(session.opened.shown)
+        )
+        record, answer = session.begun(context)
+        await self.background.start(session, record, attempt)
+        if not session.streamed:
+            return Reply(200, {}, answer)
+        watched = Watched(record.id, record.document)
+        return await self._following(api, session.state, session.asking, watched)
+
+    async def _following(self, api: Api, state: State, asking: Asking, watched: Watched) -> Reply:
+        keep_alive, pace = self.distribution.server.keep_alive, self.background.pace
+        return await following(api, state, asking, watched, pace, keep_alive)
 
     async def _state(self, api: Api, operation: Operation, call: Call) -> Reply:
         assert api.state is not None, "an Api that declares the action has a state"
         document = self._document(call) if call.body else None
-        answer = await api.state.serve(operation.name, self._asking(call, document))
+        asking = self._asking(call, document)
+        if (watched := await api.state.watched(operation.name, asking)) is not None:
+            return await self._following(api, api.state, asking, watched)
+        answer = await api.state.serve(operation.name, asking)
+        if operation.method != "GET":
+            self.background.look()
         return Reply(200, {}, answer)
 
     def _asking(self, call: Call, document: object) -> Asking:

@@ -105,7 +105,8 @@ async def translate(
 ) -> Reply:
     ready, losses = await prepared(api, request, target, route, seals, executors)
     shown = {} if session is None else session.opened.shown
-    context = Context(call.token, int(time.time()), target.name, losses, shown)
+    created = int(time.time()) if session is None else session.created
+    context = Context(call.token, created, target.name, losses, shown)
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
     choices = range(request.sampling.n)
     runs = [ready.run(choice) if call.generate else _nothing(target.name) for choice in choices]
@@ -206,6 +207,8 @@ async def _chunks(
         except Exception:
             logger.exception("an answer could not be encoded")
             error = StackError("the answer could not be encoded; see the server's log")
+            if session is not None:
+                session.failed(error)
             yield encoder.feed(ir.Failed(error))
             return
         if chunk:

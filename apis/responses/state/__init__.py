@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from ....core.canon import ir
+from ....core.canon.errors import StackError
 from ....core.contract import state
-from ....core.contract.api import Document, Operation
-from ....core.contract.state import Asking, Opened, Record
-from . import conversations, responses
+from ....core.contract.api import Context, Document, Operation
+from ....core.contract.state import Asking, Opened, Record, Watched
+from . import conversations, record, responses, running
 from .beginning import begin, keep
 
 Serve: TypeAlias = "Callable[[Asking], Awaitable[Document]]"
@@ -21,7 +22,7 @@ _ONE, _CONVERSATION = "/v1/responses/{id}", "/v1/conversations/{id}"
 SERVED: Mapping[str, tuple[str, str, Serve]] = {
     "retrieve": ("GET", _ONE, responses.retrieve),
     "delete": ("DELETE", _ONE, responses.delete),
-    "cancel": ("POST", f"{_ONE}/cancel", responses.cancel),
+    "cancel": ("POST", f"{_ONE}/cancel", running.cancel),
     "input_items": ("GET", f"{_ONE}/input_items", responses.input_items),
     "conversation_create": ("POST", "/v1/conversations", conversations.create),
     "conversation_retrieve": ("GET", _CONVERSATION, conversations.retrieve),
@@ -56,3 +57,25 @@ class State(state.State):
 
     async def serve(self, operation: str, asking: Asking) -> Document:
         return await SERVED[operation][2](asking)
+
+    def begun(
+        self, asking: Asking, opened: Opened, request: ir.Request, context: Context
+    ) -> tuple[Record, Document]:
+        return running.begun(asking, opened, request, context)
+
+    def going(self, document: Document) -> Document:
+        return running.going(document)
+
+    def broken(
+        self, document: Document, error: StackError | None, answer: Document | None = None
+    ) -> Document:
+        return record.broken(document, error, answer)
+
+    async def current(self, asking: Asking, id: str) -> Document | None:
+        return await record.current(asking, id)
+
+    def ending(self, document: Document, number: int) -> Sequence[bytes]:
+        return running.ending(document, number)
+
+    async def watched(self, operation: str, asking: Asking) -> Watched | None:
+        return await running.watched(asking) if operation == "retrieve" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ....core.canon import ir
-from ....core.canon.errors import InvalidRequest
+from ....core.canon.errors import InvalidRequest, NotSupported
 from ....core.contract.api import Document
 from ....core.contract.losses import Ledger
 from ....core.contract.state import Asking, Opened, Record
@@ -13,16 +13,34 @@ from .. import compaction
 from ..output import View, write_items
 from ..response import OUTCOMES
 from . import chain
-from .chain import RESPONSE, History, Unknown
+from .chain import History, Unknown
 from .items import kept, listed
+from .record import RESPONSE
+
+OURS = ("previous_response_id", "conversation", "background")  # what is settled before decoding
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What `keep` has to know of the beginning: the client's own items, and what was before."""
+    """What has to be known of the beginning: the client's own items, and what was before.
+
+    `streamed` says that events are kept, too.
+    """
 
     items: list[Document]
     history: History
+    streamed: bool = False
+
+    def record(self, answer: Document, replay: list[Document]) -> Document:
+        return {
+            "answer": answer,
+            "input": self.items,
+            "replay": replay,
+            "previous": self.history.previous,
+            "conversation": self.history.conversation,
+            "before": self.history.end,
+            "streamed": self.streamed,
+        }
 
 
 async def begin(asking: Asking) -> Opened:
@@ -33,22 +51,38 @@ async def begin(asking: Asking) -> Opened:
     into = asking.records if stored else asking.records.unstored()
     if asking.operation == compaction.OPERATION:
         stored, into = False, None
+    background = document.get("background") is True and asking.operation == "create"
     given = listed(document.get("input"))
     try:
         history = await _history(asking, document)
         items = await chain.resolved(asking.records, given, history.items)
     except Unknown as unknown:
         return Opened(document, into=into, unknown=unknown)
-    own = kept(items, asking.token)
-    opened = Opened(document, into=into, held=Held(own, history))
+    continues = items != given or bool(history.previous or history.conversation)
+    opened = Opened(document, into=into, background=background)
+    if background and not stored:
+        if continues:  # which no upstream could do
+            raise _unkept(asking)
+        return replace(opened, unknown=_unkept(asking))
+    streamed = background and document.get("stream") is True
+    opened = replace(opened, held=Held(kept(items, asking.token), history, streamed))
     if asking.records.keeps or into is not None:
-        opened = replace(opened, shown=_shown(document, history, stored))
-    if items == given and not (history.previous or history.conversation):
+        opened = replace(opened, shown=_shown(document, history, stored, background))
+    if not (continues or background):
         return opened
-    told = {k: v for k, v in document.items() if k not in ("previous_response_id", "conversation")}
+    told = {name: value for name, value in document.items() if name not in OURS}
     # No upstream is to keep what is kept here.
     told |= {"input": [*compaction.after(history.items), *items], "store": False}
-    return replace(opened, document=told, continues=True)
+    return replace(opened, document=told, continues=continues)
+
+
+def _unkept(asking: Asking) -> NotSupported:
+    why = (
+        "needs an answer that is kept; leave store out, or make it true"
+        if asking.records.keeps
+        else "this stack keeps nothing: name a `store` in its distribution"
+    )
+    return NotSupported(f"background: {why}", param="background")
 
 
 async def _history(asking: Asking, document: Document) -> History:
@@ -61,16 +95,17 @@ async def _history(asking: Asking, document: Document) -> History:
             code="mutually_exclusive_parameters",
         )
     if isinstance(previous, str):
-        return await chain.chained(asking.records, previous)
+        return await chain.chained(asking, previous)
     if conversation is not None:
         return await chain.conversed(asking.records, conversation)
     return History()
 
 
-def _shown(document: Document, history: History, stored: bool) -> Document:
+def _shown(document: Document, history: History, stored: bool, background: bool) -> Document:
     conversation = history.conversation
     return {
         "store": stored,
+        "background": background,
         "previous_response_id": history.previous,
         "conversation": None if conversation is None else {"id": conversation},
     }
@@ -78,20 +113,13 @@ def _shown(document: Document, history: History, stored: bool) -> Document:
 
 async def keep(asking: Asking, opened: Opened, answer: Document, response: ir.Response) -> Record:
     held: Held = opened.held
-    history, items = held.history, held.items
-    replay = _replayed(asking.token, response)
-    record = {
-        "answer": answer,
-        "input": items,
-        "replay": replay,
-        "previous": history.previous,
-        "conversation": history.conversation,
-        "before": history.end,
-    }
+    history, replay = held.history, _replayed(asking.token, response)
+    if opened.background and answer["status"] == "completed":
+        answer = answer | {"completed_at": asking.now}
     if history.conversation is not None and opened.into is asking.records:
-        said = [*items, *replay]
+        said = [*held.items, *replay]
         await chain.append(asking.records, history.conversation, said, history.end)
-    return Record(RESPONSE, answer["id"], record)
+    return Record(RESPONSE, answer["id"], held.record(answer, replay))
 
 
 def _replayed(token: str, response: ir.Response) -> list[Document]:

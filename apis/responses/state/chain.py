@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....core.canon.errors import InvalidRequest, NotFound, StackError
+from ....core.contract import lease
 from ....core.contract.api import Document
-from ....core.contract.state import Record, Records
+from ....core.contract.state import Asking, Record, Records
 from .items import is_reference
+from .record import RESPONSE, current
 
-RESPONSE, CONVERSATION, BATCH = "response", "conversation", "conversation_batch"
+CONVERSATION, BATCH = "conversation", "conversation_batch"
 LONGEST = 10_000  # responses of a chain; what is longer is a circle
 
 
@@ -44,15 +46,15 @@ def not_found(id: str, missing: str | None = None) -> Unknown:
     )
 
 
-async def chained(records: Records, id: str) -> History:
+async def chained(asking: Asking, id: str) -> History:
     """All that was said up to a response and in it; raises `Unknown` where a part is missing."""
     chain: list[Document] = []
     here: str | None = id
     while here is not None and len(chain) < LONGEST:
-        found = await records.get(RESPONSE, here)
+        found = await current(asking, here)
         if found is None:
             raise not_found(id, here)
-        if found["answer"]["status"] in ("queued", "in_progress"):
+        if lease.is_held(found):
             raise InvalidRequest(
                 f"previous_response_id: response {here!r} has not ended yet; wait for its end",
                 param="previous_response_id",
@@ -60,7 +62,7 @@ async def chained(records: Records, id: str) -> History:
         chain.append(found)
         here = found["previous"]
     first = chain[-1]
-    items = await _before(records, first, id)
+    items = await _before(asking.records, first, id)
     for each in reversed(chain):
         items += each["input"] + each["replay"]
     return History(items, previous=id)

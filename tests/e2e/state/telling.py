@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from polystack.core import Stack, ir
+from polystack.core.canon.errors import UpstreamError
 from polystack.core.contract.provider import ConfigModel, Model, Provider
 
 
@@ -20,13 +21,15 @@ class Settings(BaseModel):
 class Telling(Provider):
     """Answers with a call or a thought where it is told to, else with the number of its turns.
 
-    Told to wait, it says "so" and the rest when the `gate` is open.
+    Told to wait, it says "so" and the rest when the `gate` is open; `gone` counts those that were
+    broken off until then.
     """
 
     type: ClassVar[str] = "telling"
     Config: ClassVar[ConfigModel] = Settings
     seen: ClassVar[list[ir.Request]] = []
     gate: ClassVar[asyncio.Event]
+    gone: ClassVar[int] = 0
 
     async def models(self) -> list[Model]:
         return [Model("telling", features=frozenset({"tools", "streaming"}))]
@@ -39,11 +42,17 @@ class Telling(Provider):
         if "wait" in wanted:
             yield ir.PartStarted(0, ir.Text(""))
             yield ir.Delta(0, "so ")
-            await self.gate.wait()
+            try:
+                await self.gate.wait()
+            except asyncio.CancelledError:
+                Telling.gone += 1
+                raise
             yield ir.Delta(0, "it is")
             yield ir.PartEnded(0)
             yield ir.Finished(ir.Stop("end"), ir.Usage(7, 3))
             return
+        if "fail" in wanted:
+            raise UpstreamError("it failed, as it was told to")
         parts: list[ir.Part] = [ir.Text(f"turn {len(request.turns)}")]
         if "think" in wanted:
             parts.insert(0, ir.Reasoning("I thought about it"))
@@ -83,7 +92,7 @@ DISTRIBUTION: dict[str, Any] = {
 async def telling(**changes: Any) -> AsyncIterator[Any]:
     """The stack; `Telling.seen` begins empty, and its gate is shut."""
     Telling.seen.clear()
-    Telling.gate = asyncio.Event()
+    Telling.gate, Telling.gone = asyncio.Event(), 0
     async with Stack.load(DISTRIBUTION | changes, providers=[Telling]) as stack:
         yield stack
 

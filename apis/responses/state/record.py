@@ -1,0 +1,42 @@
+"""The record of a response: its answer, what it was told, and what it goes on from.
+
+While a response is being made in the background, its record has a lease. Whoever reads it then and
+finds that the lease has run out writes down that nobody makes it any more.
+"""
+
+from __future__ import annotations
+
+from ....core.canon.errors import StackError
+from ....core.contract import lease
+from ....core.contract.api import Document
+from ....core.contract.state import Asking, Record
+from ..errors import failure
+
+RESPONSE = "response"
+LEFT = "the server that made this response is gone; ask again"
+
+
+def broken(
+    document: Document, error: StackError | None, answer: Document | None = None
+) -> Document:
+    """Its record where it failed, or was cancelled, with the output of `answer`."""
+    status = "cancelled" if error is None else "failed"
+    told = None if error is None else failure(error)
+    ended = changed(lease.released(document), status=status, error=told)
+    return ended if answer is None else changed(ended, output=answer["output"])
+
+
+def changed(document: Document, **fields: object) -> Document:
+    """The same, with other fields in its answer."""
+    return {**document, "answer": {**document["answer"], **fields}}
+
+
+async def current(asking: Asking, id: str) -> Document | None:
+    while (found := await asking.records.get(RESPONSE, id)) is not None:
+        if not lease.is_expired(found, asking.now):
+            return found
+        error = None if lease.is_cancelled(found) else StackError(LEFT)
+        ended = broken(found, error)
+        if await asking.records.swap(Record(RESPONSE, id, ended), found):
+            return ended
+    return None
