@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from agent_model import ANSWER, CALL, RAN, model
 from peer import Peer, Received
+from serving import serving
+from tapping import tapped
+
+from .conftest import STACK
 
 TOOL = model("exec_command", {"cmd": f"echo {RAN}"})
 CONFIG = """\
@@ -24,9 +28,14 @@ stream_max_retries = 1
 """
 
 
-def run(binary: Path, url: str, name: str, home: Path) -> tuple[int, str]:
+SOCKETS = "supports_websockets = true\n"
+
+
+def run(
+    binary: Path, url: str, name: str, home: Path, settings: str = "", *more: str
+) -> tuple[int, str]:
     (home / "codex").mkdir(parents=True, exist_ok=True)
-    (home / "codex" / "config.toml").write_text(CONFIG.format(url=url, name=name))
+    (home / "codex" / "config.toml").write_text(CONFIG.format(url=url, name=name) + settings)
     environment = {
         "HOME": str(home),
         "CODEX_HOME": str(home / "codex"),
@@ -35,7 +44,7 @@ def run(binary: Path, url: str, name: str, home: Path) -> tuple[int, str]:
     }
     command = [str(binary), "exec", "--json", "--skip-git-repo-check", "--sandbox", "read-only"]
     done = subprocess.run(
-        [*command, "say pong"],
+        [*command, *more, "say pong"],
         env=environment,
         cwd=home,
         stdin=subprocess.DEVNULL,
@@ -82,3 +91,50 @@ def test_in_passthrough_its_tools_arrive_as_they_were_sent(
     kinds = {tool["type"] for tool in rounds(peer)[0].document["tools"]}
     assert kinds >= {"function", "namespace", "web_search"}
     assert rounds(peer)[0].document["store"] is False
+
+
+@pytest.mark.parametrize("upstream", ["chat", "messages", "responses"])
+def test_a_tool_round_trip_over_a_websocket(
+    upstream: str, codex: Path, stack: str, peer: Peer, tmp_path: Path
+) -> None:
+    peer.script = TOOL
+    with tapped(stack) as (url, heads):
+        code, said = run(codex, url, f"on-{upstream}", tmp_path / "home", SOCKETS)
+    assert (code, ANSWER in said) == (0, True), said
+    (head,) = (head for head in heads if "/v1/responses" in head.splitlines()[0])
+    assert head.startswith("GET /v1/responses "), "one connection for all turns"
+    assert "responses_websockets=2026-02-06" in head
+    assert "websocket" not in said.lower(), "no word about the transport"
+    first, second = rounds(peer)
+    assert "say pong" in json.dumps(second.document), "what the connection remembers"
+    assert RAN in json.dumps(second.document)
+    assert RAN not in json.dumps(first.document.get("messages", first.document.get("input")))
+
+
+def test_where_websockets_are_off_it_uses_http_at_once(
+    codex: Path, peer: Peer, tmp_path: Path
+) -> None:
+    peer.script = TOOL
+    source = tmp_path / "off.yaml"
+    source.write_text(STACK.format(url=peer.url) + "server: {websocket: false}\n")
+    with serving(source) as stack, tapped(stack) as (url, heads):
+        code, said = run(codex, url, "on-chat", tmp_path / "home", SOCKETS)
+    assert (code, ANSWER in said) == (0, True), said
+    lines = [head.splitlines()[0] for head in heads]
+    assert sum(line.startswith("GET /v1/responses ") for line in lines) == 1, "it asks once"
+    assert any(line.startswith("POST /v1/responses ") for line in lines)
+
+
+def test_a_resumed_session_tells_a_new_connection_everything(
+    codex: Path, stack: str, peer: Peer, tmp_path: Path
+) -> None:
+    peer.script = TOOL
+    home = tmp_path / "home"
+    assert run(codex, stack, "on-chat", home, SOCKETS)[0] == 0
+    count = len(rounds(peer))
+    code, said = run(codex, stack, "on-chat", home, SOCKETS, "resume", "--last")
+    assert (code, ANSWER in said) == (0, True), said
+    (resumed,) = rounds(peer)[count:]
+    told = json.dumps(resumed.document["messages"])
+    assert (told.count("say pong"), told.count(ANSWER)) == (2, 1)
+    assert "websocket" not in said.lower()
