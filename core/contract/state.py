@@ -25,11 +25,15 @@ JOURNAL = "journal"  # the kind of the records that hold the events of answers i
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Something kept: what it is, its name among those, and its content."""
+    """Something kept: what it is, its name among those, and its content.
+
+    `lifetime` is in seconds, where it is to be kept for less time than others.
+    """
 
     kind: str
     id: str
     document: Document
+    lifetime: float | None = None
 
 
 class Records(ABC):
@@ -80,7 +84,8 @@ class Asking:
 
     `token` is 32 random hex digits, unique to the call; `now` is in whole seconds since 1970.
     `items` are the parameters of the path, in their order, and `query` those behind it; `operation`
-    is the name of what a new call asks for.
+    is the name of what a new call asks for. A form is not read: its bytes are `body`, and a file in
+    it may have `max_file` bytes. `lifetime` is for how many seconds records are kept.
     """
 
     records: Records
@@ -90,6 +95,10 @@ class Asking:
     items: tuple[str, ...] = ()
     query: Mapping[str, str] = field(default_factory=dict)
     operation: str = "create"
+    body: bytes = b""
+    content_type: str = ""
+    max_file: int = 0
+    lifetime: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +152,11 @@ class State(ABC):
         """
 
     @abstractmethod
-    async def serve(self, operation: str, asking: Asking) -> Document:
-        """Answer a call about what is kept; raises `NotFound` for what is not there."""
+    async def serve(self, operation: str, asking: Asking) -> Document | bytes:
+        """Answer a call about what is kept; raises `NotFound` for what is not there.
+
+        Bytes are the content of a file.
+        """
 
     # Answers in the background. Their records are there from the beginning, and have a lease as
     # long as somebody works on them; an Api that opens none leaves all this out.

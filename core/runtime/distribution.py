@@ -101,6 +101,8 @@ class StoreEntry(_Entry):
     """Seconds for which an answer is kept; by default thirty days."""
     background: Whole = Field(default=64, ge=1, le=4_096)
     """How many answers are made in the background at the same time; others wait their turn."""
+    max_file: Bytes = Field(default=ByteSize(16 << 20), gt=0)
+    """The largest file that a client may keep here; `server.max_body` bounds it too."""
 
 
 class ExecutorEntry(_Entry):

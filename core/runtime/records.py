@@ -31,13 +31,14 @@ class Kept(Records):
         return None if found is None else _document(found)
 
     async def put(self, *records: Record) -> None:
-        expires = self._now() + self._lifetime
-        await self._store.put_all(
-            [
-                Write(self._key(record.kind, record.id), orjson.dumps(record.document), expires)
-                for record in records
-            ]
-        )
+        await self._store.put_all([self._write(record) for record in records])
+
+    def _write(self, record: Record) -> Write:
+        lifetime = self._lifetime
+        if record.lifetime is not None:
+            lifetime = min(lifetime, record.lifetime)
+        key = self._key(record.kind, record.id)
+        return Write(key, orjson.dumps(record.document), self._now() + lifetime)
 
     async def swap(self, record: Record, expected: Document | None) -> bool:
         key, expires = self._key(record.kind, record.id), self._now() + self._lifetime

@@ -27,7 +27,16 @@ from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
 from ..contract.state import Asking, Records, State, Watched
 from ..contract.store import Store
-from . import body, embedding, fallback, forwarding, keeping, orchestrating, translating
+from . import (
+    attaching,
+    body,
+    embedding,
+    fallback,
+    forwarding,
+    keeping,
+    orchestrating,
+    translating,
+)
 from .asking import Asked
 from .background import Attempt, Background
 from .call import Call, Reply
@@ -52,6 +61,7 @@ logger = logging.getLogger("polystack")
 
 SMALL = 4 << 10  # bytes of a body that may want no answer
 OFF_LOOP = 1 << 20  # bytes of a body whose parsing would make everybody else wait
+CONTENT = {"content-type": "application/octet-stream", "x-content-type-options": "nosniff"}
 UNCOUNTED = (404, 405, 501)  # statuses of a server that has no such endpoint
 
 
@@ -328,6 +338,9 @@ class Stack:
     ) -> Reply:
         route, native = self._route(api, operation, call, asked, target)
         settings = self.distribution.server
+        records = self._records(call)
+        if route.kind == "native" and session is None and await _names_files(asked, records):
+            route = Route("rewritten", ["files"])
         if route.kind == "native" and native is not None and session is None:
             return await forwarding.forward(api, native, target, settings, call.request_id)
         if route.kind == "native":
@@ -335,7 +348,16 @@ class Stack:
         wanted = asked.request if session is None else session.request
         request = _for_provider(wanted, api, call, target)
         return await translating.translate(
-            api, request, target, route, call, settings, self._seals, session, self._runners
+            api,
+            request,
+            target,
+            route,
+            call,
+            settings,
+            self._seals,
+            records,
+            session,
+            self._runners,
         )
 
     # What is kept --------------------------------------------------------------------------------
@@ -383,23 +405,34 @@ class Stack:
 
     async def _state(self, api: Api, operation: Operation, call: Call) -> Reply:
         assert api.state is not None, "an Api that declares the action has a state"
-        document = self._document(call) if call.body else None
+        kind = call.headers.get("content-type", "")
+        is_form = isinstance(call.body, bytes) and kind.startswith("multipart/")
+        document = self._document(call) if call.body and not is_form else None
         asking = self._asking(call, document)
+        if isinstance(call.body, bytes) and is_form:
+            asking = replace(asking, body=call.body, content_type=kind)
         if (watched := await api.state.watched(operation.name, asking)) is not None:
             return await self._following(api, api.state, asking, watched)
         answer = await api.state.serve(operation.name, asking)
         if operation.method != "GET":
             self.background.look()
+        if isinstance(answer, bytes):
+            return Reply(200, CONTENT, body=answer)
         return Reply(200, {}, answer)
 
     def _asking(self, call: Call, document: object) -> Asking:
+        query = dict(parse_qsl(call.query, keep_blank_values=True))
+        now, records = int(time.time()), self._records(call)
+        asking = Asking(records, call.token, now, document, call.items, query)
+        if (kept := self.distribution.store) is not None:
+            asking = replace(asking, max_file=kept.max_file, lifetime=kept.keep)
+        return asking
+
+    def _records(self, call: Call) -> Records:
         records: Records = Nothing()
         if self.store is not None and self.distribution.store is not None:
             records = Kept(self.store, call.tenant, self.distribution.store.keep)
-        if call.memory is not None:
-            records = Remembering(call.memory, records)
-        query = dict(parse_qsl(call.query, keep_blank_values=True))
-        return Asking(records, call.token, int(time.time()), document, call.items, query)
+        return records if call.memory is None else Remembering(call.memory, records)
 
     async def _count(self, api: Api, operation: Operation, call: Call) -> Reply:
         asked, target = await self._asked(api, operation, call)
@@ -414,7 +447,9 @@ class Stack:
             session = await self._session(api, operation, call, asked, target)
             wanted = wanted if session is None else session.request
         request = unsealed(_for_provider(wanted, api, call, target), self._seals, Ledger())
-        if route.kind == "translated":
+        translated = route.kind == "translated"
+        request = await attaching.attached(request, self._records(call), Ledger(), translated)
+        if translated:
             request = await orchestrating.shown_to_model(request, self._runners)
         count = await target.provider.count_tokens(request)
         headers = {"x-stack-token-count": "estimated" if count.estimated else "exact"}
@@ -460,7 +495,7 @@ class Stack:
         request = _for_provider(asked.request, api, call, target)
         lenient = replace(target, fidelity="lenient")
         ready, losses = await translating.prepared(
-            api, request, lenient, route, self._seals, self._runners
+            api, request, lenient, route, self._seals, self._records(call), self._runners
         )
         return Explanation(target, route, ready.api, losses)
 
@@ -548,6 +583,13 @@ def _operation(api: Api, operation: str | Operation) -> Operation:
             return known
     names = ", ".join(known.name for known in api.operations)
     raise InvalidRequest(f"{api.title} has no operation {operation!r}; it has {names}")
+
+
+async def _names_files(asked: Asked, records: Records) -> bool:
+    """Whether a call names files that are kept here, of which no upstream knows."""
+    if not records.keeps or attaching.MARK not in asked.raw:
+        return False
+    return await attaching.any_kept(asked.request, records)
 
 
 def _for_provider(request: ir.Request, api: Api, call: Call, target: Target) -> ir.Request:

@@ -8,8 +8,6 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Collection,
-    Iterable,
-    Iterator,
     Sequence,
 )
 from dataclasses import replace
@@ -22,7 +20,8 @@ from ..contract.api import Api, Context, Encoder
 from ..contract.executor import Executor
 from ..contract.losses import DROPS, HEADER, Ledger, fidelity
 from ..contract.provider import Prepared
-from . import compacting, orchestrating
+from ..contract.state import Records
+from . import attaching, compacting, orchestrating
 from .call import Call, Reply
 from .pump import Pump, Stage, fold
 from .registry import Target
@@ -42,26 +41,28 @@ async def prepared(
     target: Target,
     route: Route,
     seals: Seals,
+    records: Records,
     executors: Sequence[Executor] = (),
 ) -> tuple[Prepared, Ledger]:
     """The request as the provider will run it, and what is lost; raises where none may be."""
-    if route.kind == "translated":
-        _refuse_file_ids(request)  # in its own protocol a file's id means something
-    else:
-        executors = ()  # and the upstream runs its own server tools
+    losses = Ledger()
+    translated = route.kind == "translated"
+    if not translated:
+        executors = ()  # the upstream runs its own server tools
+    request = await attaching.attached(request, records, losses, translated)
     if request.compacts:
         request = compacting.asked(request)
-    return await _prepared(request, target, seals, executors, api.handles)
+    return await _prepared(request, target, seals, losses, executors, api.handles)
 
 
 async def _prepared(
     request: ir.Request,
     target: Target,
     seals: Seals,
+    losses: Ledger,
     executors: Sequence[Executor],
     handled: Collection[str] = (),
 ) -> tuple[Prepared, Ledger]:
-    losses = Ledger()
     request = opened(request, seals, losses)
     ready = await orchestrating.prepared(target.provider, request, executors)
     losses.add(*(loss for loss in ready.losses if loss.path.split(".")[0] not in handled))
@@ -77,7 +78,7 @@ async def generate(
     if request.compacts:
         raise InvalidRequest("compacts: a conversation in brief is for clients of a protocol")
     request = replace(request, model=target.model.id)
-    ready, _ = await _prepared(request, target, seals, executors)
+    ready, _ = await _prepared(request, target, seals, Ledger(), executors)
     pump, started = Pump([ready.run(0)]), False
     try:
         while True:
@@ -100,10 +101,11 @@ async def translate(
     call: Call,
     settings: ServerConfig,
     seals: Seals,
+    records: Records,
     session: Session | None = None,
     executors: Sequence[Executor] = (),
 ) -> Reply:
-    ready, losses = await prepared(api, request, target, route, seals, executors)
+    ready, losses = await prepared(api, request, target, route, seals, records, executors)
     shown = {} if session is None else session.opened.shown
     created = int(time.time()) if session is None else session.created
     context = Context(call.token, created, target.name, losses, shown)
@@ -255,21 +257,3 @@ def refuse_drops(losses: Ledger) -> None:
                 "or set the model's fidelity to lenient",
                 param=loss.path,
             )
-
-
-def _refuse_file_ids(request: ir.Request) -> None:
-    for part in _leaves(part for turn in request.turns for part in turn.parts):
-        if isinstance(part, ir.Media) and part.file_id is not None:
-            raise InvalidRequest(
-                f"{part.at}: file {part.file_id!r} cannot be read, since this stack has no files "
-                "store; send the content inline, as base64",
-                param=part.at,
-            )
-
-
-def _leaves(parts: Iterable[ir.Part]) -> Iterator[ir.Part]:
-    for part in parts:
-        if isinstance(part, ir.ToolResult):
-            yield from part.content
-        else:
-            yield part

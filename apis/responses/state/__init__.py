@@ -1,4 +1,4 @@
-"""Responses and conversations that are kept, and how a new response goes on from them."""
+"""Responses, conversations and files that are kept, and how a new response goes on from them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from ....core.canon.errors import StackError
 from ....core.contract import state
 from ....core.contract.api import Context, Document, Operation
 from ....core.contract.state import Asking, Opened, Record, Watched
-from . import conversations, record, responses, running
+from . import conversations, files, record, responses, running
 from .beginning import begin, keep
 
-Serve: TypeAlias = "Callable[[Asking], Awaitable[Document]]"
+Serve: TypeAlias = "Callable[[Asking], Awaitable[Document | bytes]]"
 
 _ONE, _CONVERSATION = "/v1/responses/{id}", "/v1/conversations/{id}"
+_FILE = "/v1/files/{id}"
 
 # Method, path and what serves it, by the operation's name.
 SERVED: Mapping[str, tuple[str, str, Serve]] = {
@@ -31,6 +32,11 @@ SERVED: Mapping[str, tuple[str, str, Serve]] = {
     "items_create": ("POST", f"{_CONVERSATION}/items", conversations.add_items),
     "items_list": ("GET", f"{_CONVERSATION}/items", conversations.list_items),
     "item_retrieve": ("GET", f"{_CONVERSATION}/items/{{item}}", conversations.retrieve_item),
+    "file_create": ("POST", "/v1/files", files.create),
+    "files": ("GET", "/v1/files", files.listing),
+    "file_retrieve": ("GET", _FILE, files.retrieve),
+    "file_delete": ("DELETE", _FILE, files.delete),
+    "file_content": ("GET", f"{_FILE}/content", files.content),
     "item_delete": ("DELETE", f"{_CONVERSATION}/items/{{item}}", conversations.delete_item),
 }
 OPERATIONS = tuple(
@@ -55,7 +61,7 @@ class State(state.State):
     ) -> Record:
         return await keep(asking, opened, answer, response)
 
-    async def serve(self, operation: str, asking: Asking) -> Document:
+    async def serve(self, operation: str, asking: Asking) -> Document | bytes:
         return await SERVED[operation][2](asking)
 
     def begun(

@@ -13,9 +13,12 @@ from ....core.contract.api import Document
 LIMIT, MOST = 20, 100
 
 
-def paged(items: Sequence[Document], query: Mapping[str, str]) -> Document:
+def paged(
+    items: Sequence[Document], query: Mapping[str, str], usual: int = LIMIT, most: int = MOST
+) -> Document:
     """A page of items, the newest first unless the query says otherwise."""
-    order, limit, after = query.get("order", "desc"), _limit(query), query.get("after")
+    order, after = query.get("order", "desc"), query.get("after")
+    limit = _limit(query, usual, most)
     if order not in ("asc", "desc"):
         raise InvalidRequest(f"order: must be asc or desc, not {order!r}", param="order")
     ordered = list(items) if order == "asc" else list(reversed(items))
@@ -38,8 +41,8 @@ def listing(page: Sequence[Document], more: bool = False) -> Document:
     }
 
 
-def _limit(query: Mapping[str, str]) -> int:
-    given = query.get("limit", str(LIMIT))
-    if not given.isdecimal() or not 1 <= int(given) <= MOST:
-        raise InvalidRequest(f"limit: must be between 1 and {MOST}, not {given!r}", param="limit")
+def _limit(query: Mapping[str, str], usual: int, most: int) -> int:
+    given = query.get("limit", str(usual))
+    if not given.isdecimal() or not 1 <= int(given) <= most:
+        raise InvalidRequest(f"limit: must be between 1 and {most}, not {given!r}", param="limit")
     return int(given)

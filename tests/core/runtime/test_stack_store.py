@@ -150,7 +150,7 @@ providers:
         ),
         (
             "{type: memory, size: 3}",
-            "4:23: store.size: is not a known key; known: background, config, keep, type",
+            "4:23: store.size: is not a known key; known: background, config, keep, max_file, type",
         ),
     ],
 )
@@ -187,5 +187,6 @@ def test_the_store_is_shown_with_its_defaults(plugins: Plugins) -> None:
         "config": {"max_records": 7, "max_bytes": 256 << 20, "sweep_interval": 60},
         "keep": 30 * 86400.0,
         "background": 64,
+        "max_file": 16 << 20,
     }
     assert json.dumps(shown)
