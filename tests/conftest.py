@@ -32,6 +32,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["POLYSTACK_HOME"] = str(tmp_path_factory.mktemp("home"))
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a database on a real PostgreSQL, which runs as long as the tests do."""
+    import postgres_server
+
+    if postgres_server.programs() is None:
+        pytest.skip(postgres_server.MISSING)
+    # It is processes that end in these tests, never the machine.
+    with postgres_server.running("fsync=off") as url:
+        yield url
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--mutations", type=int, default=400, help="nearly right requests to send, per provider"

@@ -1,8 +1,8 @@
-"""Stores in a real SQLite file, and in a real PostgreSQL that runs as long as these tests do."""
+"""Stores in a real SQLite file, and in a real PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -15,16 +15,6 @@ from polystack.core.stores.sql.sqlite import Sqlite, SqliteConfig
 from polystack.core.stores.sql.store import Sql
 
 Make: TypeAlias = Callable[..., Sql]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a server's first database."""
-    if postgres_server.programs() is None:
-        pytest.skip(postgres_server.MISSING)
-    # It is processes that end in these tests, never the machine.
-    with postgres_server.running("fsync=off") as url:
-        yield url
 
 
 @pytest.fixture
