@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--mutations", type=int, default=400, help="nearly right requests to send, per provider"
     )
     parser.addoption(
-        "--kills", type=int, default=5, help="processes to kill while they write, per database"
+        "--kills", type=int, help="processes to kill while they write, per database and test"
     )
     parser.addoption(
         "--record",

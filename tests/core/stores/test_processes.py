@@ -67,7 +67,7 @@ async def test_what_was_acknowledged_outlives_a_process_that_is_killed(
 ) -> None:
     dice = random.Random(7)
     acknowledged: list[str] = []
-    for number in range(pytestconfig.getoption("--kills")):
+    for number in range(pytestconfig.getoption("--kills") or 5):
         acknowledged += killed(begun(make(), "writing", str(number)), dice.randint(1, 60))
     store = make()
     await store.start()
