@@ -174,6 +174,33 @@ FORMS: dict[str, tuple[Form, ...]] = {
             several=True,
         ),
     ),
+    "functionary": (Form("<function=", (("{name}>", "</function>"),)),),
+    "minicpm": (
+        Form(
+            '<function name="',
+            (('{name}">', "</function>"),),
+            InTags('<param name="{key}">', "</param>"),
+        ),
+    ),
+    "hunyuan": (
+        Form(
+            "<tool_calls:opensource>",
+            (
+                (
+                    "<tool_call:opensource>{name}<tool_sep:opensource>\n",
+                    "</tool_call:opensource>\n",
+                ),
+            ),
+            InTags(
+                "<arg_key:opensource>{key}</arg_key:opensource>\n<arg_value:opensource>",
+                "</arg_value:opensource>",
+                behind="\n",
+            ),
+            begin="\n",
+            end="</tool_calls:opensource>",
+            several=True,
+        ),
+    ),
     "generic": (HERMES, Form('{"name": ', (('{quoted}, "arguments": ', "}"),), leading=True)),
 }
 

@@ -11,8 +11,10 @@ AUTO = "auto"
 
 # Each with the texts that a template must have, all of them.
 CALLS = (
+    ("hunyuan", ("<tool_sep{}>", ":opensource")),
     ("seed", ("<seed:tool_call>",)),
     ("minimax", ("<minimax:tool_call>",)),
+    ("generic", ("]<]minimax[>[",)),  # M3, whose marks look like those of Hermes
     ("longcat", ("<longcat_tool_call>",)),
     ("deepseek-v3.2", ("｜DSML｜",)),
     ("deepseek", ("<｜tool▁calls▁begin｜>",)),
@@ -25,10 +27,13 @@ CALLS = (
     ("pythonic", ("<|tool_list_start|>",)),
     ("pythonic", ("<|tool_call_start|>",)),
     ("pythonic", ("<|python_start|>",)),
+    ("pythonic", ("List of tools: [", "<|im_start|>")),
     ("nemotron", ("<TOOLCALL>",)),
     ("command", ("<|START_ACTION|>",)),
     ("apriel", ("<tool_calls>",)),
     ("granite", ("<|tool_call|>",)),
+    ("minicpm", ("<function name=", "<param name=")),
+    ("functionary", ("<{start_tag}={function_name}>{parameters}{end_tag}",)),
     ("glm", ("<arg_key>",)),
     ("qwen3-coder", ("<function=", "<tool_call>")),
     ("llama3", ("<|python_tag|>",)),
@@ -36,6 +41,7 @@ CALLS = (
     ("hermes", ("<tool_call>",)),
 )
 THOUGHTS = (
+    ("hunyuan", "<think{}>"),
     ("seed", "<seed:think>"),
     ("mistral", "[THINK]"),
     ("gemma", "<|channel>thought"),

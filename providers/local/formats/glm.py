@@ -20,6 +20,7 @@ class Pairs:
     value: str
     value_end: str
     end: str
+    separator: str = ""  # behind the name, where a format has one
 
 
 GLM = Pairs("<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "</tool_call>")
@@ -30,6 +31,28 @@ LONGCAT = Pairs(
     "</longcat_arg_value>",
     "</longcat_tool_call>",
 )
+HUNYUAN_CALL = "<tool_call:opensource>"
+HUNYUAN = Pairs(
+    "<arg_key:opensource>",
+    "</arg_key:opensource>",
+    "<arg_value:opensource>",
+    "</arg_value:opensource>",
+    "</tool_call:opensource>",
+    "<tool_sep:opensource>",
+)
+
+
+def section(call: str, tags: Pairs, end: str) -> Reader:
+    """Calls one behind the other, between the marks of a section."""
+
+    def read(source: Source, calls: Calls) -> Wait[None]:
+        yield from source.space()
+        more = yield from source.expect(call)
+        while more == call:
+            yield from pairs(tags)(source, calls)
+            more = yield from source.close(call, end)
+
+    return read
 
 
 def pairs(tags: Pairs) -> Reader:
@@ -39,7 +62,7 @@ def pairs(tags: Pairs) -> Reader:
             yield from source.close(tags.end)
             return
         name, mark = yield from source.until(tags.key, tags.end, limit=NAME)
-        name = name.strip()
+        name = name.strip().removesuffix(tags.separator).strip()
         if not name or any(char.isspace() or char in "<>{}" for char in name):
             raise Malformed("a name is missing")
         found: dict[str, object] = {}

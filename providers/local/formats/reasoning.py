@@ -39,6 +39,7 @@ REASONING = {
         ReasoningFormat("mistral", "Magistral, Ministral 3", "[THINK]", "[/THINK]"),
         ReasoningFormat("gemma", "Gemma 4", "<|channel>thought", "<channel|>", "<|channel>"),
         ReasoningFormat("command", "Command R7B and A", "<|START_THINKING|>", "<|END_THINKING|>"),
+        ReasoningFormat("hunyuan", "Hunyuan 3", "<think:opensource>", "</think:opensource>"),
         # What an answer must be begins behind the last mark.
         ReasoningFormat(
             "harmony",

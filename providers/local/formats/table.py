@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field
 
-from . import gemma, harmony, llama, marked, mistral, objects, pythonic
+from . import functionary, gemma, harmony, llama, marked, mistral, objects, pythonic
 from .calls import Reader
-from .glm import GLM, LONGCAT, pairs
+from .glm import GLM, HUNYUAN, HUNYUAN_CALL, LONGCAT, pairs
+from .glm import section as paired
 from .hermes import CALL, CALL_END, hermes
 from .sections import DEEPSEEK, KIMI, called, opened
-from .tagged import DSML, DSML4, MINIMAX, QWEN, SEED, function, section
+from .tagged import DSML, DSML4, MINICPM, MINIMAX, QWEN, SEED, function, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,19 @@ FORMATS = {
             "Command R7B and A",
             {"<|START_ACTION|>": marked.marked("<|END_ACTION|>")},
             others=("<|END_ACTION|>",),
+        ),
+        ToolFormat("functionary", "Functionary 3.1", {functionary.BEGIN: functionary.function}),
+        ToolFormat("minicpm", "MiniCPM 5", {MINICPM.function: function(MINICPM)}),
+        ToolFormat(
+            "hunyuan",
+            "Hunyuan 3",
+            {
+                "<tool_calls:opensource>": paired(
+                    HUNYUAN_CALL, HUNYUAN, "</tool_calls:opensource>"
+                ),
+                HUNYUAN_CALL: pairs(HUNYUAN),
+            },
+            others=(*astuple(HUNYUAN), "</tool_calls:opensource>"),
         ),
         ToolFormat(
             "generic",

@@ -27,6 +27,7 @@ class Tags:
     parameter: str
     parameter_end: str
     section_end: str
+    quotes: tuple[str, str] = ("", "")  # that may stand around a value
 
 
 QWEN = Tags("<function=", "</function>", "<parameter=", "</parameter>", "</tool_call>")
@@ -40,6 +41,9 @@ DSML = Tags(
     "<｜DSML｜parameter name=",
     "</｜DSML｜parameter>",
     "</｜DSML｜function_calls>",
+)
+MINICPM = Tags(
+    "<function name=", "</function>", "<param name=", "</param>", "", ("<![CDATA[", "]]>")
 )
 DSML4 = replace(DSML, section_end="</｜DSML｜tool_calls>")
 
@@ -85,7 +89,7 @@ def _function(tags: Tags, source: Source, calls: Calls) -> Wait[None]:
         if (yield from source.expect(tags.parameter, tags.function_end)) == tags.function_end:
             break
         key, is_text = yield from _name(source)
-        value = _trimmed((yield from _value(tags, source)))
+        value = _trimmed((yield from _value(tags, source)), tags.quotes)
         kind = property_of(schema, key)
         if is_text is not None and kind is None:
             kind = {"type": "string"} if is_text else None
@@ -119,6 +123,8 @@ def _value(tags: Tags, source: Source) -> Wait[str]:
         source.at = end
 
 
-def _trimmed(text: str) -> str:
-    """Without the line ends that belong to the tags."""
+def _trimmed(text: str, quotes: tuple[str, str]) -> str:
+    """Without the quotes, or the line ends that belong to the tags."""
+    if quotes[0] and text.startswith(quotes[0]) and text.endswith(quotes[1]):
+        return text[len(quotes[0]) : -len(quotes[1])]
     return text.removeprefix("\n").removesuffix("\n")

@@ -128,6 +128,21 @@ WRITTEN = [
         '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "weather", '
         f'"parameters": {JSON_ROME}}}\n]<|END_ACTION|>',
     ),
+    ("functionary", f"<function=weather>{JSON_ROME}</function>"),
+    (
+        "minicpm",
+        '<function name="weather"><param name="city">Rome</param><param name="days">3</param>'
+        "</function>",
+    ),
+    (
+        "hunyuan",
+        "<tool_calls:opensource>\n<tool_call:opensource>weather<tool_sep:opensource>\n"
+        "<arg_key:opensource>city</arg_key:opensource>\n"
+        "<arg_value:opensource>Rome</arg_value:opensource>\n"
+        "<arg_key:opensource>days</arg_key:opensource>\n"
+        "<arg_value:opensource>3</arg_value:opensource>\n"
+        "</tool_call:opensource>\n</tool_calls:opensource>",
+    ),
     ("generic", named()),
     ("generic", f"<tool_call>\n{named()}\n</tool_call>"),
 ]

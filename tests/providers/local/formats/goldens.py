@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from polystack.core.canon import ir
 
-from . import golden_harmony, golden_json, golden_literals
+from . import golden_harmony, golden_json, golden_literals, golden_rare
 from .golden import FIVE, PARIS, READ, Golden
 from .reading import call
 
@@ -271,6 +271,7 @@ GOLDENS = {
     **golden_json.GOLDENS,
     **golden_literals.GOLDENS,
     **golden_harmony.GOLDENS,
+    **golden_rare.GOLDENS,
     "kimi-k2": KIMI,
     "deepseek": DEEPSEEK,
     "hermes": HERMES,

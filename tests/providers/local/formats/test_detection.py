@@ -28,6 +28,7 @@ TEMPLATES = {
     "GLM 4.6": ("<tool_call>{{name}}<arg_key>{{k}}</arg_key><think>", "glm", "think"),
     "Seed-OSS": ("<seed:tool_call>\n<function=f><seed:think>", "seed", "seed"),
     "MiniMax M2": ('<minimax:tool_call>\n<invoke name="f">', "minimax", "think"),
+    "MiniMax M3": ("{%- set ns = ']<]minimax[>[' %}{{ ns ~ '<tool_call>' }}", "generic", "think"),
     "DeepSeek V3.1": ("<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>", "deepseek", "think"),
     "DeepSeek V3.2": ("<{{ '｜DSML｜' }}function_calls>", "deepseek-v3.2", "think"),
     "Kimi K2": ("<|tool_calls_section_begin|><|tool_call_begin|>", "kimi-k2", "think"),
@@ -47,6 +48,14 @@ TEMPLATES = {
     "Nemotron Nano 2": ('<TOOLCALL>[{{"name": "tool_name1"', "nemotron", "think"),
     "Apriel": ("<tool_call></tool_call> XML tags <tool_calls>[", "apriel", "think"),
     "Command R7B": ("<|START_THINKING|> <|START_ACTION|>[", "command", "command"),
+    "LFM2.5": ('"List of tools: [" <|im_start|>', "pythonic", "think"),
+    "Functionary 3.1": (
+        "format:\\n<{start_tag}={function_name}>{parameters}{end_tag} <|python_tag|>",
+        "functionary",
+        "think",
+    ),
+    "MiniCPM 5": ('<function name="f"><param name="p">', "minicpm", "think"),
+    "Hunyuan 3": ("'<tool_sep{}>'.format(':opensource') <think{}>", "hunyuan", "hunyuan"),
     "any other": ("{{ messages }}", "generic", "think"),
 }
 
