@@ -19,7 +19,7 @@ from ...core.contract import api
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import fidelity
 from ..sse import comment, frame
-from .opening import Event, OpenItem, open_item
+from .opening import Event, OpenItem, ServerCall, open_item
 from .output import Status, shown, view
 from .response import OUTCOMES, echo, failed, finished, note_unmet, outcome, queued, unfinished
 
@@ -96,6 +96,7 @@ class Encoder(api.Encoder):
             case ir.PartEnded():
                 if self._item is not None:
                     self._item.ended = True
+                    yield from self._frames(self._item.over())
             case ir.Finished():
                 yield from self._finish(event)
             case ir.Failed(error=error):
@@ -120,6 +121,11 @@ class Encoder(api.Encoder):
         return self._frame("response.in_progress", {"response": unfinished(self._base)})
 
     def _start(self, part: ir.Part) -> Iterator[bytes]:
+        if isinstance(part, ir.ToolResult) and isinstance(self._item, ServerCall):
+            self._place += 1
+            self._item.answered(part)
+            yield from self._close("completed")
+            return
         if self._item is not None:
             yield from self._close(self._item.status(self._cut))
         visible = shown(part, self._place, self._losses)

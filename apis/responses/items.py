@@ -14,7 +14,7 @@ from ...core.canon import ir
 from ...core.canon.errors import InvalidRequest
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger
-from . import schema
+from . import hosted, schema
 from .content import decode_content, encode_content, shape
 from .extras import NAME, extra, given, is_native, note_foreign, own, remembered, unnamed
 from .tools import decode_tools, encode_tools, from_item, item_tools
@@ -76,8 +76,9 @@ def _decode_item(item: schema.InputItem, at: str) -> ir.Turn:
             return ir.Turn("developer", (ir.Opaque(NAME, kind, data, at=at),), at=at)
         case schema.UnknownItem(type=kind):
             data = {**item.model_dump(exclude_unset=True)}
+            meant = hosted.meaning(data, at)
             client = kind.endswith("_output") or kind in CLIENT_ITEMS
-            opaque = ir.Opaque(NAME, kind, data, at=at)
+            opaque = ir.Opaque(NAME, kind, data, meant, at=at)
             return ir.Turn("user" if client else "assistant", (opaque,), at=at)
 
 

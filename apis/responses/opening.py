@@ -12,6 +12,7 @@ from dataclasses import replace
 from ...core.canon import ir
 from ...core.canon.collect import annotate, complete
 from ...core.contract.api import Document
+from . import hosted
 from .content import encode_citation
 from .output import (
     Shown,
@@ -34,6 +35,12 @@ def open_item(part: Shown, index: int, view: View) -> OpenItem:
             return Summary(part, index, view)
         case ir.Reasoning():
             return Thinking(part, index, view)
+        case ir.ToolListing():
+            return Listing(part, index, view)
+        case ir.ToolCall(kind="server", pending=False):
+            return ServerCall(part, index, view)
+        case ir.ToolCall(kind="server"):
+            return OpenItem(part, index, view)
         case ir.ToolCall():
             return Call(part, index, view)
         case ir.Opaque():
@@ -70,6 +77,10 @@ class OpenItem:
     def annotated(self, value: ir.Citation | ir.Reasoning) -> Iterator[Event]:
         self._part = _item_part(annotate(self._part, value))
         yield from self._announce(value)
+
+    def over(self) -> Iterator[Event]:
+        """What is told as soon as the part has ended."""
+        return iter(())
 
     def closed(self, status: Status) -> Iterator[Event]:
         document = self.whole(status)
@@ -245,3 +256,54 @@ class Call(OpenItem):
 
     def _delta(self, event: ir.Delta) -> Iterator[Event]:
         yield f"response.{self._kind}.delta", {**self._place, "delta": event.text}
+
+
+class ServerCall(OpenItem):
+    """The call of a function that runs here. Its result comes as a part of its own."""
+
+    _result: ir.ToolResult | None = None
+
+    def added(self) -> Iterator[Event]:
+        yield from super().added()
+        yield "response.mcp_call.in_progress", self._place
+
+    def over(self) -> Iterator[Event]:
+        fields = {"arguments": "".join(self._texts)}
+        yield "response.mcp_call_arguments.done", {**self._place, **fields}
+
+    def answered(self, result: ir.ToolResult) -> None:
+        self._result = result
+
+    def closed(self, status: Status) -> Iterator[Event]:
+        if self._result is not None:
+            word = "failed" if self._result.is_error else "completed"
+            yield f"response.mcp_call.{word}", self._place
+        yield from super().closed(status)
+
+    def whole(self, status: Status) -> Document:
+        if self._result is None:
+            return super().whole("incomplete")
+        document = super().whole(status)
+        return document | hosted.write_result(self._result, self._index, self._view.losses)
+
+    def _delta(self, event: ir.Delta) -> Iterator[Event]:
+        yield "response.mcp_call_arguments.delta", {**self._place, "delta": event.text}
+
+
+class Listing(OpenItem):
+    """The functions of a tool server, there at once."""
+
+    def added(self) -> Iterator[Event]:
+        yield from super().added()
+        yield "response.mcp_list_tools.in_progress", self._place
+
+    def closed(self, status: Status) -> Iterator[Event]:
+        part = self._part
+        failed = isinstance(part, ir.ToolListing) and part.error is not None
+        word = "failed" if failed else "completed"
+        yield f"response.mcp_list_tools.{word}", self._place
+        yield from super().closed(status)
+
+    def _bare(self) -> Shown:
+        part = self._part
+        return replace(part, tools=(), error=None) if isinstance(part, ir.ToolListing) else part

@@ -15,6 +15,7 @@ import orjson
 from ...core.canon import ir
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import Ledger
+from . import hosted
 from .content import encode_citation, encode_logprob
 from .extras import NAME, given, own, remembered
 from .request import SEALED
@@ -23,7 +24,7 @@ from .request import SEALED
 PREFIXES = {"compaction": "cmp"}
 
 Status = Literal["in_progress", "completed", "incomplete"]
-Shown: TypeAlias = ir.Text | ir.Refusal | ir.Reasoning | ir.ToolCall | ir.Opaque
+Shown: TypeAlias = ir.Text | ir.Refusal | ir.Reasoning | ir.ToolCall | ir.ToolListing | ir.Opaque
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ def prefix(part: Shown) -> str:
     match part:
         case ir.Reasoning():
             return "rs"
+        case ir.ToolListing() | ir.ToolCall(kind="server"):
+            return hosted.PREFIXES[hosted.kind_of(part)]
         case ir.ToolCall(kind="custom"):
             return "ctc"
         case ir.ToolCall():
@@ -68,7 +71,9 @@ def prefix(part: Shown) -> str:
 def shown(part: ir.Part, place: int, losses: Ledger) -> Shown | None:
     """The part, if there is an item for it; `place` counts all parts of the answer."""
     match part:
-        case ir.Text() | ir.Refusal() | ir.Reasoning():
+        case ir.Text() | ir.Refusal() | ir.Reasoning() | ir.ToolListing():
+            return part
+        case ir.ToolCall() if hosted.is_call(part):
             return part
         case ir.ToolCall() if part.kind != "server":
             return part
@@ -86,6 +91,9 @@ def write_items(parts: Sequence[ir.Part], view: View, last: Status) -> list[Docu
     """The whole output; `last` is the status of the last part, the only one that may be cut."""
     items: list[Document] = []
     for place, part in enumerate(parts):
+        if isinstance(part, ir.ToolResult) and place and hosted.is_call(parts[place - 1]):
+            items[-1] |= hosted.write_result(part, place, view.losses)
+            continue
         status = last if place == len(parts) - 1 else status_of(part, last == "incomplete")
         if (visible := shown(part, place, view.losses)) is not None:
             items.append(write_item(visible, len(items), status, view))
@@ -119,6 +127,10 @@ def write_item(part: Shown, index: int, status: Status, view: View) -> Document:
         case ir.Reasoning():
             fields, kind = _write_reasoning(part, index, view), "reasoning"
             fields["status"] = status
+        case ir.ToolListing():
+            fields, kind = hosted.write_listing(part), hosted.kind_of(part)
+        case ir.ToolCall(kind="server"):
+            fields, kind = hosted.write_call(part, status), hosted.kind_of(part)
         case ir.ToolCall(kind="custom"):
             # The one item without a status.
             fields = _write_call(part) | {"input": part.arguments}

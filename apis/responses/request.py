@@ -54,9 +54,9 @@ EXTENSIONS = {
 # Fields that have a place in the canonical model. What it cannot hold of them asks for nothing.
 NAMED = frozenset(
     """
-    chat_template_kwargs frequency_penalty instructions logit_bias max_output_tokens metadata min_p
-    parallel_tool_calls presence_penalty reasoning seed stop stream temperature text tool_choice
-    tools top_k top_logprobs top_p user
+    chat_template_kwargs frequency_penalty instructions logit_bias max_output_tokens max_tool_calls
+    metadata min_p parallel_tool_calls presence_penalty reasoning seed stop stream temperature text
+    tool_choice tools top_k top_logprobs top_p user
     """.split()
 )
 
@@ -84,6 +84,7 @@ def decode(document: object, operation: str = "create") -> ir.Request:
         asked.metadata,
         asked.user,
         asked.chat_template_kwargs,
+        max_tool_calls=asked.max_tool_calls,
         origin=NAME,
     )
     assert isinstance(document, dict)
@@ -246,6 +247,7 @@ def fields(request: ir.Request, ledger: Ledger) -> Document:
         tool_choice=encode_choice(request.tool_choice, ledger),
         parallel_tool_calls=request.tool_choice.parallel,
         max_output_tokens=sampling.max_tokens,
+        max_tool_calls=request.max_tool_calls,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         top_logprobs=sampling.top_logprobs,

@@ -10,6 +10,7 @@ from ...core.canon import ir
 from ...core.canon.errors import StackError
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import Ledger
+from ..toolservers import discreet
 from . import compaction
 from .errors import failure
 from .extras import note_foreign, own
@@ -50,6 +51,7 @@ def echo(request: ir.Request, context: Context) -> Document:
         name: sent[name] if sent.get(name) is not None else default
         for name, default in DEFAULTS.items()
     }
+    echoed["tools"] = [discreet(tool) for tool in echoed["tools"]]
     text = {"format": {"type": "text"}, "verbosity": "medium"}
     reasoning = {"effort": None, "summary": None}
     return {

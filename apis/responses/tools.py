@@ -16,6 +16,7 @@ from ...core.canon import ir
 from ...core.canon.errors import InvalidRequest
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger
+from ..toolservers import TYPE, server_of
 from . import schema
 from .extras import NAME, extra, given, is_native, note_foreign, own, remembered, unnamed
 
@@ -91,7 +92,8 @@ def _decode_tool(tool: schema.Tool, at: str, namespace: str | None) -> ir.Tool:
         case schema.NamespaceTool(name=name):
             return _server_tool("namespace", kept | {"name": name, "tools": []}, at, namespace)
         case schema.Unknown(type=kind):
-            return _server_tool(kind, kept, at, namespace)
+            found = _server_tool(kind, kept, at, namespace)
+            return replace(found, server=server_of(kept, at)) if kind == TYPE else found
 
 
 def _server_tool(kind: str, kept: dict[str, Any], at: str, namespace: str | None) -> ir.Tool:
@@ -218,6 +220,8 @@ def decode_choice(
                 kind,
                 kind="server",
                 parallel=parallel,
+                server=_text(choice, "server_label"),
+                function=_text(choice, "name"),
                 extra={NAME: kept},
                 at="tool_choice",
             )
@@ -249,6 +253,11 @@ def _decode_named(
     )
 
 
+def _text(choice: dict[str, Any], name: str) -> str | None:
+    value = choice.get(name)
+    return value if isinstance(value, str) else None
+
+
 def _decode_allowed(choice: dict[str, Any], parallel: bool | None) -> ir.ToolChoice:
     mode, tools = choice.get("mode"), choice.get("tools")
     if mode != "auto" and mode != "required":
@@ -257,7 +266,8 @@ def _decode_allowed(choice: dict[str, Any], parallel: bool | None) -> ir.ToolCho
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
         message = "tool_choice.tools: an array of objects is required"
         raise InvalidRequest(message, param="tool_choice.tools")
-    allowed = tuple(str(tool.get("name") or tool.get("type")) for tool in tools)
+    words = ("name", "server_label", "type")
+    allowed = tuple(str(next(filter(None, map(tool.get, words)), None)) for tool in tools)
     kept = {key: choice[key] for key in choice.keys() - {"type", "mode", "tools"}}
     kept["_tools"] = tools
     return ir.ToolChoice(

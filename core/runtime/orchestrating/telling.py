@@ -81,7 +81,7 @@ class _Spelling:
                 case ir.ToolCall(pending=False):
                     yield "assistant", self._called(meant)
                 case ir.ToolResult():
-                    yield "user", replace(meant, kind="function")
+                    yield "user", replace(meant, kind="function", server=None)
                 case ir.Approval():
                     yield from self._decided(meant)
                 case _:
@@ -96,7 +96,7 @@ class _Spelling:
         if call is None or result is None or said.call_id in self._run:
             return
         yield "assistant", self._called(call)
-        yield "user", replace(result, call_id=call.id, kind="function")
+        yield "user", replace(result, call_id=call.id, kind="function", server=None)
 
     def _called(self, call: ir.ToolCall) -> ir.ToolCall:
         name = self._names.get((call.server, call.name), call.name)
