@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -65,7 +65,8 @@ class Lane:
             while jobs := self._waiting():
                 outcomes = session.outcomes([job.work for job in jobs])
                 for job, outcome in zip(jobs, outcomes, strict=True):
-                    job.loop.call_soon_threadsafe(_settle, job.future, outcome)
+                    with suppress(RuntimeError):  # nobody waits: the loop has ended
+                        job.loop.call_soon_threadsafe(_settle, job.future, outcome)
 
     def _waiting(self) -> list[Job]:
         """At least one job, and what waits behind it; none when there will be no more."""

@@ -62,6 +62,7 @@ class Sql(Store):
             dialect.dispose()
             raise
         self._open = Database(dialect)
+        await self._count()
         self._sweeping.start()
 
     async def stop(self) -> None:
@@ -129,14 +130,15 @@ class Sql(Store):
         self._growth.clear()
         gone = await expired(self._database, self._now())
         gone += await beyond(self._database, self.config.max_records, self.config.max_bytes)
-        usage = await self._database.read(lambda sql: sql.usage())
-        self._kept = {
-            "records": sum(of.records for of in usage),
-            "bytes": sum(of.bytes for of in usage),
-        }
+        await self._count()
         return gone
 
     # ---------------------------------------------------------------------------------------------
+
+    async def _count(self) -> None:
+        usage = await self._database.read(lambda sql: sql.usage())
+        records, bytes = sum(of.records for of in usage), sum(of.bytes for of in usage)
+        self._kept = {"records": records, "bytes": bytes}
 
     @property
     def _database(self) -> Database:

@@ -34,6 +34,7 @@ async def test_records_outlive_the_store(make: Make) -> None:
         await store.put(key("a"), b"kept")
     async with running(make) as store:
         assert await store.get(key("a")) == b"kept"
+        assert store.status() == {"records": 1, "bytes": 4}
 
 
 async def test_two_stores_on_one_database_see_what_the_other_has_written(make: Make) -> None:
