@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Shown in the clients' errors; nothing listens there.
 URL = "http://in-process"
+# The SDK refuses it, and shows it, where a program opens a WebSocket.
+NO_WEBSOCKET = "in-process://this-stack-has-no-websocket,serve-it-with-stack-run"
 KEY = "in-process"  # where the stack asks for none
 
 
@@ -25,7 +27,8 @@ Check = Callable[[], None]
 def async_openai(front: Front, check: Check, options: dict[str, Any]) -> openai.AsyncOpenAI:
     with needed():
         import openai
-    return openai.AsyncOpenAI(**_options(_asynchronous(front, check, f"{URL}/v1"), options))
+    ours = _asynchronous(front, check, f"{URL}/v1") | {"websocket_base_url": NO_WEBSOCKET}
+    return openai.AsyncOpenAI(**_options(ours, options))
 
 
 def async_anthropic(
@@ -39,7 +42,8 @@ def async_anthropic(
 def blocking_openai(front: Front, thread: LoopThread, options: dict[str, Any]) -> openai.OpenAI:
     with needed():
         import openai
-    return openai.OpenAI(**_options(_blocking(front, thread, f"{URL}/v1"), options))
+    ours = _blocking(front, thread, f"{URL}/v1") | {"websocket_base_url": NO_WEBSOCKET}
+    return openai.OpenAI(**_options(ours, options))
 
 
 def blocking_anthropic(

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import uvicorn
 from openai import AsyncOpenAI
+from openai.types.responses import ResponsesServerEvent
+from pydantic import TypeAdapter
 from websockets.asyncio.client import ClientConnection, connect
 
 from polystack.core import ir
@@ -19,6 +21,7 @@ from polystack.core.runtime.stack import Stack
 
 from ..state.telling import DISTRIBUTION, Telling
 
+EVENTS: TypeAdapter[Any] = TypeAdapter(ResponsesServerEvent)
 LISTEN = ["responses", "messages"]
 
 
@@ -100,9 +103,10 @@ async def say(connection: ClientConnection, text: Any, **more: Any) -> None:
 
 
 async def heard(connection: ClientConnection) -> dict[str, Any]:
-    """The next message."""
+    """The next message, which is one that the SDK's types allow."""
     async with asyncio.timeout(20):
         message: dict[str, Any] = json.loads(await connection.recv())
+    EVENTS.validate_python(message)
     return message
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import openai
 import pytest
 
 from ..state.telling import Telling, told
@@ -23,6 +25,24 @@ async def test_the_sdk_hears_the_events_of_a_stream() -> None:
         assert text == "turn 1"
         async with client.responses.stream(model="telling", input="hello") as stream:
             assert kinds == [each.type async for each in stream]
+
+
+# The SDK calls its WebSocket library in a way that its newest version does not like.
+@pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning")
+async def test_the_sdks_blocking_client_hears_them_too() -> None:
+    def ask(address: str) -> str:
+        with (
+            openai.OpenAI(base_url=f"http://{address}/v1", api_key="k") as client,
+            client.responses.connect() as connection,
+        ):
+            connection.response.create(model="telling", input="hello")
+            for event in connection:
+                if event.type == "response.completed":
+                    return event.response.output_text
+        return ""
+
+    async with listening() as stack:
+        assert await asyncio.to_thread(ask, stack.address) == "turn 1"
 
 
 @pytest.mark.parametrize("store", [{"type": "memory"}, None], ids=["stored", "no store"])

@@ -14,6 +14,7 @@ import httpx2
 import openai
 import pytest
 from pydantic import BaseModel, SecretStr
+from websockets.exceptions import InvalidURI
 
 from polystack.core import (
     ConfigError,
@@ -151,6 +152,16 @@ async def test_a_stack_with_keys_gives_one_to_its_clients() -> None:
             await stack.openai(api_key="third").models.list()
         with pytest.raises(anthropic.AuthenticationError):
             await stack.anthropic(api_key="third").messages.create(**asked("hi"), max_tokens=9)
+
+
+async def test_a_websocket_is_refused_in_words() -> None:
+    async with Stack.load(SCRIPTED) as stack:
+        with pytest.raises(InvalidURI, match="this-stack-has-no-websocket,serve-it-with-stack-run"):
+            await stack.openai().responses.connect().enter()
+        with pytest.raises(StackError, match="opened by a WebSocket, over HTTP only"):
+            await stack.handle("responses", "connect", {})
+        with pytest.raises(openai.APIStatusError, match="GET /v1/responses is not served; use"):
+            await stack.openai().get("/responses", cast_to=object)
 
 
 async def test_the_environment_of_the_sdks_changes_nothing(
