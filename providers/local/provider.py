@@ -21,7 +21,7 @@ from .accounting import callable_tools
 from .answer import Answer
 from .config import LocalConfig
 from .constraints.enforcing import Enforced
-from .constraints.planning import Thoughts
+from .constraints.thoughts import Thoughts
 from .embedding import embeddings, tokenized
 from .families import FAMILIES
 from .formats.detection import Formats, formats
@@ -346,9 +346,15 @@ class Local(Provider):
         limit, chosen = self._limit(encoded.at, request), self._sampler(request, encoded, choice)
         job = Job(encoded.tokens, limit, chosen, held, encoded.images)
         started = ir.Started(secrets.token_hex(12), request.model or self.config.name)
-        answer = Answer(parser, encoded.plan.opening + encoded.plan.forced)
+        answer = Answer(parser, self._begun(encoded))
         events = generation(encoded.at.worker, job, answer, started)
         return _warming(events) if request.sampling.max_tokens == 0 else events
+
+    def _begun(self, encoded: _Encoded) -> str:
+        """What of the answer stands in the prompt already, as its reader has to see it."""
+        if encoded.thinking and self._formats.tools.answer is not None:
+            return self._formats.reasoning.opens
+        return encoded.plan.opening + encoded.plan.forced
 
     def _limit(self, at: Resident, request: ir.Request) -> int:
         asked = request.sampling.max_tokens

@@ -13,7 +13,8 @@ from ....core.contract.losses import Loss
 from .compiling import Compiler
 from .constraint import Constraint, Stage
 from .lexicon import Lexicon, Vocabulary
-from .planning import Thoughts, planned
+from .planning import planned
+from .thoughts import Thoughts
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from .calls import Calls
 from .compiling import Compiler
 from .constraint import Bound, Free, Stage
 from .lexicon import literal
+from .thoughts import Thoughts
 
 
 class Messages:
@@ -31,9 +32,11 @@ class Messages:
         # An answer that is asked for comes behind one thought at most.
         self._next: Stage = self._later() if self._held else self._repeated()
 
-    def first(self, thinks: bool) -> Stage:
-        """Of an answer that begins behind its role, as the prompt ends."""
-        return self._header("", thinks or not self._held)
+    def first(self, thoughts: Thoughts) -> Stage:
+        """Of an answer that begins behind its role or inside of a thought, as the prompt ends."""
+        if thoughts.open:
+            return self._thought()
+        return self._header("", thoughts.possible or not self._held)
 
     def text(self) -> Stage:
         """Of an answer that begins inside of its last message."""
@@ -68,11 +71,14 @@ class Messages:
         stage = self._calls.stage(rule, None)
         return replace(stage, heads={**stage.heads, **heads})
 
+    def _thought(self) -> Free:
+        return Free({END.encode(): self._next}, may_end=not self._held)
+
     def _ways(self, thinks: bool) -> dict[str, Stage]:
         """What may come but for calls, each by its header with its content."""
         ways: dict[str, Stage] = {}
         if thinks:
-            ways[ANALYSIS] = Free({END.encode(): self._next}, may_end=not self._held)
+            ways[ANALYSIS] = self._thought()
         if not self._held:
             ways[COMMENTARY] = ways[ANALYSIS]
         if not self._must_call:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from ....core.canon import ir
 from ....core.canon.errors import InvalidRequest
 from ....core.contract.losses import Loss
-from ..formats.reasoning import REASONING, ReasoningFormat
 from .calls import Calls
 from .compiling import BadGrammar, Compiler
 from .constraint import Bound, Free, Stage
@@ -22,19 +21,11 @@ from .forms import forms
 from .harmony import Messages
 from .languages import rule
 from .schemas import enforced
+from .thoughts import Thoughts
 
 LEAD = "LEAD: /[ \\n]{1,2}/"  # behind thoughts, and between calls
 
 REMEDY = "leave that out of the schema, or ask for `json_object` and check the answer yourself"
-
-
-@dataclass(frozen=True, slots=True)
-class Thoughts:
-    """Whether the prompt ends inside of them, and whether the model may begin some."""
-
-    open: bool = False
-    possible: bool = False
-    format: ReasoningFormat = REASONING["think"]
 
 
 @dataclass(slots=True)
@@ -65,7 +56,7 @@ def planned(
     try:
         if tool_format == "harmony":
             messages = Messages(answer, calls, compiler, must_call)
-            found.stage = messages.text() if begun else messages.first(thoughts.possible)
+            found.stage = messages.text() if begun else messages.first(thoughts)
         else:
             found.stage = _stage(answer, calls, compiler, thoughts, must_call)
     except BadGrammar as bad:

@@ -40,12 +40,11 @@ REASONING = {
         ReasoningFormat("gemma", "Gemma 4", "<|channel>thought", "<channel|>", "<|channel>"),
         ReasoningFormat("command", "Command R7B and A", "<|START_THINKING|>", "<|END_THINKING|>"),
         ReasoningFormat("hunyuan", "Hunyuan 3", "<think:opensource>", "</think:opensource>"),
-        # What an answer must be begins behind the last mark.
         ReasoningFormat(
             "harmony",
             "gpt-oss",
             "<|channel|>analysis<|message|>",
-            "<|channel|>final<|message|>",
+            "<|end|><|start|>assistant",
             "<|channel|>",
         ),
         ReasoningFormat("none", "models that do not think, or whose thoughts are to stay text"),

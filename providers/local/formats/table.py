@@ -35,7 +35,7 @@ class ToolFormat:
     @property
     def tokens(self) -> tuple[str, ...]:
         """The texts that are one token each in the vocabularies of such models, or may be."""
-        return *self.marks, *self.others
+        return tuple(filter(None, (*self.marks, *self.others)))
 
 
 FORMATS = {

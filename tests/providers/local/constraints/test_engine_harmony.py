@@ -29,10 +29,12 @@ TOOLS = (
 FORMAT = ir.OutputFormat("schema", SCHEMA)
 
 
+FORMATS = {"tool_format": "harmony", "reasoning_format": "harmony"}
+
+
 @pytest.fixture(params=["llamacpp", "mlx"])
 async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Local]:
-    formats = {"tool_format": "harmony", "reasoning_format": "harmony"}
-    async with running(request.param, slots=4, max_queue=20, **formats) as started:
+    async with running(request.param, slots=4, max_queue=20, **FORMATS) as started:
         yield started
 
 
@@ -66,6 +68,14 @@ async def test_an_answer_has_its_format_from_its_beginning_or_from_where_the_cli
     begun = ir.Turn("assistant", (ir.Text('{"days":'),))
     asked = ir.Request("tiny", (*asked.turns, begun), output=FORMAT, sampling=hot(2))
     jsonschema.validate(json.loads('{"days":' + await text(provider, asked)), SCHEMA)
+
+
+async def test_a_thought_that_the_template_begins_is_read_as_one() -> None:
+    opened = "{{ messages[0].content }}<|start|>assistant<|channel|>analysis<|message|>"
+    asked = ask("How many?", output=FORMAT, sampling=hot(3))
+    async with running("llamacpp", chat_template=opened, **FORMATS) as provider:
+        first, *_ = (await answer(provider, asked)).parts
+    assert isinstance(first, ir.Reasoning)
 
 
 async def test_without_tools_there_are_thoughts_and_text_only(provider: Local) -> None:

@@ -17,7 +17,8 @@ from polystack.providers.local.constraints.compiling import Compiler
 from polystack.providers.local.constraints.constraint import Constraint, Stage
 from polystack.providers.local.constraints.forms import FORMS
 from polystack.providers.local.constraints.lexicon import Lexicon
-from polystack.providers.local.constraints.planning import Planned, Thoughts, planned
+from polystack.providers.local.constraints.planning import Planned, planned
+from polystack.providers.local.constraints.thoughts import Thoughts
 from polystack.providers.local.formats.table import FORMATS
 from polystack.providers.local.parser import Offered, Parser
 

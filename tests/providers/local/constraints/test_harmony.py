@@ -14,7 +14,8 @@ from polystack.providers.local.constraints.compiling import Compiler
 from polystack.providers.local.constraints.constraint import Constraint
 from polystack.providers.local.constraints.enforcing import Enforcer
 from polystack.providers.local.constraints.lexicon import Lexicon
-from polystack.providers.local.constraints.planning import Thoughts, planned
+from polystack.providers.local.constraints.planning import planned
+from polystack.providers.local.constraints.thoughts import Thoughts
 from polystack.providers.local.formats.harmony import CALL, MARKS, RETURN
 
 from .test_forms import JSON_ROME, SCHEMA, TOOLS, accepted, drawn, read
@@ -133,6 +134,14 @@ def test_thoughts_that_must_lead_to_something_do_not_end_the_answer() -> None:
         allowed = accepted(begun(**fields), WORDS, "<|channel|>analysis<|message|>Hm").allowed()
         assert allowed is not None
         assert not allowed[WORDS.marks[RETURN]]
+
+
+def test_a_prompt_that_ends_inside_of_a_thought_goes_on_with_it() -> None:
+    opened = Thoughts(open=True)
+    behind = THOUGHT.removeprefix("<|channel|>analysis<|message|>")
+    assert begun(thoughts=opened).allowed() is None
+    assert allows(begun(thoughts=opened), behind + BEHIND + "{")
+    assert not allows(begun(thoughts=opened, tool_choice=REQUIRED), behind + FINAL)
 
 
 def test_an_answer_that_the_client_has_begun_goes_on_as_text() -> None:

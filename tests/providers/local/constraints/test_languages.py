@@ -16,7 +16,7 @@ from lark import Lark
 from polystack.core import ir
 from polystack.core.canon.errors import InvalidRequest
 from polystack.providers.local.accounting import losses
-from polystack.providers.local.constraints.planning import Thoughts
+from polystack.providers.local.constraints.thoughts import Thoughts
 from polystack.providers.local.provider import Local
 
 from .test_planning import CALL, TOOLS, after, plan

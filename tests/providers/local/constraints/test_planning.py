@@ -13,7 +13,8 @@ from polystack.providers.local.constraints.compiling import Compiler
 from polystack.providers.local.constraints.constraint import Constraint
 from polystack.providers.local.constraints.enforcing import Enforcer
 from polystack.providers.local.constraints.lexicon import Lexicon
-from polystack.providers.local.constraints.planning import Planned, Thoughts, planned
+from polystack.providers.local.constraints.planning import Planned, planned
+from polystack.providers.local.constraints.thoughts import Thoughts
 
 from .words import COMPILER, VOCABULARY, Words, follow, next_words
 
