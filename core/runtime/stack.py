@@ -422,7 +422,7 @@ class Stack:
 
     def _asking(self, call: Call, document: object) -> Asking:
         query = dict(parse_qsl(call.query, keep_blank_values=True))
-        now, records = int(time.time()), self._records(call)
+        now, records = int(self.background.pace.now()), self._records(call)
         asking = Asking(records, call.token, now, document, call.items, query)
         if (kept := self.distribution.store) is not None:
             asking = replace(asking, max_file=kept.max_file, lifetime=kept.keep)

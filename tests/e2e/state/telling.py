@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
+import uvicorn
 from pydantic import BaseModel
 
 from polystack.core import Stack, ir
 from polystack.core.canon.errors import UpstreamError
 from polystack.core.contract.provider import ConfigModel, Model, Provider
+from polystack.core.faces.server.serve import configured
 
 
 class Settings(BaseModel):
@@ -97,10 +100,24 @@ async def telling(**changes: Any) -> AsyncIterator[Any]:
         yield stack
 
 
+@asynccontextmanager
+async def listened(stack: Stack) -> AsyncIterator[str]:
+    """Serve a stack over HTTP in the test's own loop, at this address."""
+    server = uvicorn.Server(configured(stack))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
 async def reached(number: int) -> None:
     """Wait until so many requests have reached the provider."""
-    while len(Telling.seen) < number:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while len(Telling.seen) < number:
+            await asyncio.sleep(0)
 
 
 def told() -> list[tuple[str, str]]:

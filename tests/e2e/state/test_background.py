@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,47 +13,74 @@ import openai
 import pytest
 
 from polystack.core.runtime.background import Pace
+from polystack.core.runtime.call import Call
 
-from .telling import Telling, reached, telling
+from .telling import Telling, listened, reached, telling
 
 ENDED = ("completed", "failed", "incomplete", "cancelled")
 
 
 class Clock:
-    """The time of day, and sleep that takes next to none of it."""
+    """The time of day, and sleep that takes next to none of it, or all where it is frozen."""
 
     def __init__(self) -> None:
         self.time = 1_000_000_000.0
+        self.frozen = False
 
     def now(self) -> float:
         return self.time
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0.002)
+        while self.frozen:
+            await asyncio.sleep(0.002)
+
+
+@dataclass(frozen=True)
+class Working:
+    """A stack, a client of it, and its clock."""
+
+    stack: Any
+    client: Any
+    clock: Clock
+
+    async def settled(self) -> None:
+        """Wait until nothing runs in the background any more."""
+        async with asyncio.timeout(20):
+            while len(self.stack.background):
+                await asyncio.sleep(0.002)
 
 
 @asynccontextmanager
-async def working(**changes: Any) -> AsyncIterator[Any]:
+async def working(over: str = "library", **changes: Any) -> AsyncIterator[Working]:
+    clock = Clock()
     async with telling(**changes) as stack:
-        clock = Clock()
-        stack.background.pace = Pace(sleep=clock.sleep)
-        yield stack
+        stack.background.pace = Pace(sleep=clock.sleep, now=clock.now)
+        if over == "library":
+            yield Working(stack, stack.openai(), clock)
+        else:
+            async with listened(stack) as address:
+                base = f"http://{address}/v1"
+                async with openai.AsyncOpenAI(base_url=base, api_key="k", max_retries=0) as client:
+                    yield Working(stack, client, clock)
+
+
+@pytest.fixture(params=["library", "http"])
+def over(request: pytest.FixtureRequest) -> str:
+    """How the client reaches the stack."""
+    return str(request.param)
 
 
 async def ended(client: Any, id: str) -> Any:
-    while (found := await client.responses.retrieve(id)).status not in ENDED:
-        await asyncio.sleep(0.002)
+    async with asyncio.timeout(20):
+        while (found := await client.responses.retrieve(id)).status not in ENDED:
+            await asyncio.sleep(0.002)
     return found
 
 
-async def settled(stack: Any) -> None:
-    while len(stack.background):
-        await asyncio.sleep(0.002)
-
-
-async def test_a_response_is_queued_then_in_progress_then_completed() -> None:
-    async with working() as stack:
-        client = stack.openai()
+async def test_a_response_is_queued_then_in_progress_then_completed(over: str) -> None:
+    async with working(over) as at:
+        client = at.client
         made = await client.responses.create(input="wait", background=True)
         assert (made.status, made.background, made.output) == ("queued", True, [])
         await reached(1)
@@ -61,23 +89,23 @@ async def test_a_response_is_queued_then_in_progress_then_completed() -> None:
         found = await ended(client, made.id)
         assert (found.status, found.output_text) == ("completed", "so it is")
         assert found.created_at == made.created_at
-        await settled(stack)
+        await at.settled()
         after = await client.responses.create(input="next", previous_response_id=made.id)
         assert after.output_text == "turn 3"
 
 
-async def test_nothing_goes_on_from_a_response_that_still_runs() -> None:
-    async with working() as stack:
-        client = stack.openai()
+async def test_nothing_goes_on_from_a_response_that_still_runs(over: str) -> None:
+    async with working(over) as at:
+        client = at.client
         made = await client.responses.create(input="wait", background=True)
         with pytest.raises(openai.BadRequestError, match="has not ended yet") as caught:
             await client.responses.create(input="b", previous_response_id=made.id)
         assert caught.value.param == "previous_response_id"
 
 
-async def test_a_failure_is_kept() -> None:
-    async with working() as stack:
-        client = stack.openai()
+async def test_a_failure_is_kept(over: str) -> None:
+    async with working(over) as at:
+        client = at.client
         made = await client.responses.create(input="fail", background=True)
         found = await ended(client, made.id)
         assert found.status == "failed"
@@ -87,8 +115,8 @@ async def test_a_failure_is_kept() -> None:
 
 @pytest.mark.parametrize("changes", [{"store": None}, {}])
 async def test_what_is_not_kept_cannot_run_in_the_background(changes: dict[str, Any]) -> None:
-    async with working(**changes) as stack:
-        client = stack.openai()
+    async with working(**changes) as at:
+        client = at.client
         with pytest.raises(openai.BadRequestError, match="background: ") as caught:
             await client.responses.create(input="a", background=True, store=False)
         assert caught.value.param == "background"
@@ -96,8 +124,8 @@ async def test_what_is_not_kept_cannot_run_in_the_background(changes: dict[str, 
 
 
 async def test_one_waits_for_its_turn() -> None:
-    async with working(store={"type": "memory", "background": 1}) as stack:
-        client = stack.openai()
+    async with working(store={"type": "memory", "background": 1}) as at:
+        client = at.client
         first = await client.responses.create(input="wait", background=True)
         await reached(1)
         second = await client.responses.create(input="b", background=True)
@@ -107,21 +135,21 @@ async def test_one_waits_for_its_turn() -> None:
         Telling.gate.set()
         assert (await ended(client, first.id)).status == "completed"
         assert (await ended(client, second.id)).output_text == "turn 1"
-        await settled(stack)
+        await at.settled()
         assert len(Telling.seen) == 2
 
 
 # Cancelling --------------------------------------------------------------------------------------
 
 
-async def test_a_response_is_cancelled_once_and_for_all() -> None:
-    async with working() as stack:
-        client = stack.openai()
+async def test_a_response_is_cancelled_once_and_for_all(over: str) -> None:
+    async with working(over) as at:
+        client = at.client
         made = await client.responses.create(input="wait", background=True)
         await reached(1)
         first = await client.responses.cancel(made.id)
         assert first.status == "cancelled"
-        await settled(stack)
+        await at.settled()
         assert Telling.gone == 1
         second = await client.responses.cancel(made.id)
         assert second.status == "cancelled"
@@ -129,24 +157,24 @@ async def test_a_response_is_cancelled_once_and_for_all() -> None:
         assert await client.responses.retrieve(made.id) == second
 
 
-async def test_one_that_has_ended_stays_as_it_is() -> None:
-    async with working() as stack:
-        client = stack.openai()
+async def test_one_that_has_ended_stays_as_it_is(over: str) -> None:
+    async with working(over) as at:
+        client = at.client
         made = await client.responses.create(input="a", background=True)
         await ended(client, made.id)
         assert (await client.responses.cancel(made.id)).status == "completed"
 
 
-async def test_one_that_is_deleted_stops() -> None:
-    async with working() as stack:
-        client = stack.openai()
+async def test_one_that_is_deleted_stops(over: str) -> None:
+    async with working(over) as at:
+        client = at.client
         made = await client.responses.create(input="wait", background=True, stream=True)
         first = await anext(aiter(made))
         await reached(1)
         await client.responses.delete(first.response.id)
-        await settled(stack)
+        await at.settled()
         assert Telling.gone == 1
-        assert stack.store.status()["records"] == 0
+        assert at.stack.store.status()["records"] == 0
         assert [event.type async for event in made][-1] == "response.failed"
 
 
@@ -156,12 +184,12 @@ def sqlite(folder: Path) -> dict[str, Any]:
 
 async def test_any_server_on_the_same_store_can_cancel(tmp_path: Path) -> None:
     async with working(store=sqlite(tmp_path)) as one, working(store=sqlite(tmp_path)) as two:
-        made = await one.openai().responses.create(input="wait", background=True)
+        made = await one.client.responses.create(input="wait", background=True)
         await reached(1)
-        cancelled = await two.openai().responses.cancel(made.id)
+        cancelled = await two.client.responses.cancel(made.id)
         assert cancelled.status == "cancelled"
-        await settled(one)
-        assert (await two.openai().responses.retrieve(made.id)).output_text == "so "
+        await one.settled()
+        assert (await two.client.responses.retrieve(made.id)).output_text == "so "
 
 
 # Streams -----------------------------------------------------------------------------------------
@@ -171,22 +199,22 @@ async def stream(client: Any, **asked: Any) -> list[Any]:
     return [event async for event in await client.responses.create(stream=True, **asked)]
 
 
-async def test_a_stream_is_that_of_any_response() -> None:
-    async with working() as stack:
-        events = await stream(stack.openai(), input="think", background=True)
+async def test_a_stream_is_that_of_any_response(over: str) -> None:
+    async with working(over) as at:
+        events = await stream(at.client, input="think", background=True)
         kinds = [event.type for event in events]
         assert kinds[:3] == ["response.created", "response.queued", "response.in_progress"]
         assert kinds[-1] == "response.completed"
         assert [event.sequence_number for event in events] == list(range(len(events)))
-        straight = await stream(stack.openai(), input="think")
+        straight = await stream(at.client, input="think")
         assert [k for k in kinds if k != "response.queued"] == [event.type for event in straight]
-        kept = await stack.openai().responses.retrieve(events[-1].response.id)
+        kept = await at.client.responses.retrieve(events[-1].response.id)
         assert kept == events[-1].response
 
 
-async def test_a_stream_goes_on_where_its_client_left_it() -> None:
-    async with working() as stack:
-        client = stack.openai()
+async def test_a_stream_goes_on_where_its_client_left_it(over: str) -> None:
+    async with working(over) as at:
+        client = at.client
         made = await client.responses.create(input="wait", background=True, stream=True)
         seen = []
         async for event in made:
@@ -209,17 +237,17 @@ async def _resumed(client: Any, id: str, after: int | None) -> list[Any]:
 
 async def test_another_server_follows_a_stream(tmp_path: Path) -> None:
     async with working(store=sqlite(tmp_path)) as one, working(store=sqlite(tmp_path)) as two:
-        made = await one.openai().responses.create(input="wait", background=True, stream=True)
+        made = await one.client.responses.create(input="wait", background=True, stream=True)
         first = await anext(aiter(made))
-        other = asyncio.create_task(_resumed(two.openai(), first.response.id, 0))
+        other = asyncio.create_task(_resumed(two.client, first.response.id, 0))
         Telling.gate.set()
         rest = [event async for event in made]
         assert await other == rest
 
 
-async def test_a_cancelled_stream_ends() -> None:
-    async with working() as stack:
-        client = stack.openai()
+async def test_a_cancelled_stream_ends(over: str) -> None:
+    async with working(over) as at:
+        client = at.client
         made = await client.responses.create(input="wait", background=True, stream=True)
         first = await anext(aiter(made))
         await reached(1)
@@ -228,9 +256,9 @@ async def test_a_cancelled_stream_ends() -> None:
         assert (last.type, last.response.status) == ("response.incomplete", "cancelled")
 
 
-async def test_what_cannot_be_streamed_is_refused_by_name() -> None:
-    async with working() as stack:
-        client = stack.openai()
+async def test_what_cannot_be_streamed_is_refused_by_name(over: str) -> None:
+    async with working(over) as at:
+        client = at.client
         plain = await client.responses.create(input="a", background=True)
         straight = await client.responses.create(input="a")
         for made in (plain, straight):
@@ -243,3 +271,23 @@ async def test_what_cannot_be_streamed_is_refused_by_name() -> None:
             await client.responses.retrieve(plain.id, stream=True, starting_after=-3)
         with pytest.raises(openai.NotFoundError):
             await client.responses.retrieve("resp_x", stream=True)
+
+
+async def test_what_is_resumed_is_the_rest_of_the_same_bytes() -> None:
+    async with working() as at:
+        made = Call({"model": "telling", "input": "think and call", "background": True} | STREAM)
+        whole = await read(await at.stack.handle("responses", "create", made))
+        events = [event + b"\n\n" for event in whole.split(b"\n\n") if event]
+        assert len(events) > 10
+        for number in range(-1, len(events)):
+            query = "stream=true" + (f"&starting_after={number}" if number >= 0 else "")
+            asked = Call(items=(f"resp_{made.token}",), query=query)
+            resumed = await read(await at.stack.handle("responses", "retrieve", asked))
+            assert resumed == b"".join(events[number + 1 :])
+
+
+STREAM = {"stream": True}
+
+
+async def read(reply: Any) -> bytes:
+    return b"".join([chunk async for chunk in reply.stream])
