@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ...core.canon import ir
+from ..toolservers import TYPE, server_of
 from . import schema
 from .vocabulary import NAME, extra, refuse
 
@@ -41,6 +42,7 @@ def _tool(wire: schema.Tool, at: str) -> ir.Tool:
                 name if isinstance(name, str) else kind,
                 kind="server",
                 type=kind,
+                server=server_of(fields, at) if kind == TYPE else None,
                 extra={NAME: fields} if fields else None,
                 at=at,
             )

@@ -16,6 +16,7 @@ from ...core.contract.api import Document
 from ...core.contract.losses import Ledger, foreign
 from .content import blocks_of
 from .options import add_options
+from .toolservers import IMPLIED, KEPT, SERVERS
 from .vocabulary import NAME, call_name, own
 
 
@@ -42,7 +43,10 @@ def encode(request: ir.Request, model: str) -> tuple[Document, Ledger]:
     if tools:
         body["tools"] = tools
     add_options(body, request, losses, native)
-    return body | own(request), losses
+    rest = own(request)
+    if KEPT in rest:
+        rest[SERVERS] = rest.pop(KEPT)
+    return body | rest, losses
 
 
 def _plain(blocks: list[Document]) -> str | list[Document]:
@@ -103,7 +107,8 @@ def _tools(request: ir.Request, losses: Ledger, native: bool) -> list[Document]:
     allowed = request.tool_choice.allowed
     if allowed is not None:
         losses.approximated("tool_choice", "only the tools that are allowed are offered")
-    offered = [tool for tool in request.tools if allowed is None or tool.name in allowed]
+    tools = [tool for tool in request.tools if IMPLIED not in own(tool)]
+    offered = [tool for tool in tools if allowed is None or tool.name in allowed]
     written = (_tool(tool, losses, native) for tool in offered)
     return [tool for tool in written if tool is not None]
 

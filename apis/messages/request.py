@@ -15,11 +15,13 @@ from ...core.canon.errors import InvalidRequest, NotSupported
 from .. import languages
 from ..validation import validate
 from . import schema
+from .toolservers import KEPT, SERVERS, meaning, with_servers
 from .vocabulary import NAME, arguments_of, citation_of
 
 THREADS = "thread_unsupported_request"
 
 _CHOICES = {"auto": "auto", "any": "required", "tool": "named", "none": "none"}
+_REMEMBERED = {SERVERS: KEPT}
 _THINKING = {"enabled": True, "disabled": False}
 
 
@@ -29,6 +31,8 @@ def decode(document: object, operation: str = "create") -> ir.Request:
     _check(wire, operation)
     tools = tuple(_tool(tool, f"tools.{i}") for i, tool in enumerate(wire.tools or ()))
     _check_names(tools)
+    more = wire.model_extra or {}
+    tools = with_servers(tools, more.get(SERVERS))
     return ir.Request(
         wire.model,
         tuple(_turn(message, f"messages.{i}") for i, message in enumerate(wire.messages)),
@@ -43,8 +47,15 @@ def decode(document: object, operation: str = "create") -> ir.Request:
         user=wire.metadata.user_id if wire.metadata else None,
         template_kwargs=wire.chat_template_kwargs,
         origin=NAME,
-        extra=_extra(wire),
+        extra=_request_extra(wire),
     )
+
+
+def _request_extra(wire: schema.Request) -> ir.Extra | None:
+    """The servers of tools are told by the tools; what the client wrote of them is remembered."""
+    fields = {_REMEMBERED.get(k, k): v for k, v in (wire.model_extra or {}).items()}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    return {NAME: fields} if fields else None
 
 
 def _check(wire: schema.Request, operation: str) -> None:
@@ -115,7 +126,8 @@ def _part(block: schema.Block, at: str) -> ir.Part:
         case schema.ToolResultBlock():
             return _tool_result(block, at)
         case schema.OtherBlock():
-            return ir.Opaque(NAME, block.type, block.model_dump(), at=at)
+            data = block.model_dump()
+            return ir.Opaque(NAME, block.type, data, meaning(data, at), at=at)
         case _:
             assert_never(block)
 
@@ -226,6 +238,8 @@ def _server_tool(wire: schema.Tool, kind: str, at: str) -> ir.Tool:
 def _check_names(tools: Sequence[ir.Tool]) -> None:
     seen: set[str] = set()
     for tool in tools:
+        if tool.kind == "server" and tool.name == tool.type:
+            continue  # a toolset has no name of its own, and there may be several
         if tool.name in seen:
             raise InvalidRequest(
                 f"{tool.at}.name: tool names must be unique, and {tool.name!r} came before",
