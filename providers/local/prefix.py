@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+def common_prefix(left: Sequence[object], right: Sequence[object]) -> int:
     """The length of the longest common prefix, by halving: slices compare at C speed."""
     low, high = 0, min(len(left), len(right))
     if left[:high] == right[:high]:

@@ -129,6 +129,28 @@ class Held:
             return logits
 
 
+class Chosen:
+    """Chooses one generation's token where a batch has one sampler: it leaves nothing else."""
+
+    def __init__(self, choose: Choose, told: bool) -> None:
+        self._choose = choose
+        self._told = told
+        self._rows: deque[Array] = deque()
+
+    def own(self) -> Array:
+        """How likely the tokens were, for the oldest that was not asked about."""
+        return self._rows.popleft()
+
+    def __call__(self, tokens: Array, logits: Array) -> Array:
+        import mlx.core as mx
+
+        logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+        if self._told:
+            self._rows.append(logprobs[0])
+        only = mx.arange(logits.shape[-1]) == self._choose(logprobs)[:, None]
+        return mx.where(only, 0.0, float("-inf"))
+
+
 def _masked(logits: Array, allowed: Any) -> Array:
     if allowed is None:
         return logits

@@ -24,6 +24,9 @@ class Config(LocalConfig):
         min_length=1,
         description="the folder of a LoRA adapter as mlx-lm makes them, or `hf:owner/repo`",
     )
+    vision: bool = Field(
+        True, description="read images, if the model was made for them and mlx-vlm is installed"
+    )
     pooling: Literal["mean", "cls", "last"] = Field(
         "mean", description="how the rows of a text become its embedding"
     )

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ...core.canon.errors import ConfigError
-from ..local.config import BUILTIN, CONTEXT
+from ..local.config import BUILTIN
 from .adapting import adapt
 from .config import Config
-from .outline import json_of
+from .outline import json_of, room
 from .vocabulary import Vocabulary
 
 
@@ -37,30 +37,33 @@ def _loaded(config: Config) -> Loaded:
         from .gguf import load as load_gguf
 
         return load_gguf(BUILTIN[config.model], config.context)
-    return _folder(config.path, config.context)
+    return _folder(config)
 
 
-def _folder(path: Path, context: int | None) -> Loaded:
+def _folder(config: Config) -> Loaded:
     from mlx_lm.utils import load_model
-    from tokenizers import Tokenizer
 
+    path = config.path
     try:
         model, described = load_model(path)
     except Exception as error:  # whatever the code of a model's kind can raise
         raise ConfigError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from None
+    return Loaded(model, words(path, described), room(config, described))
+
+
+def words(path: Path, described: dict[str, Any]) -> Vocabulary:
+    """A folder's vocabulary; `described` is its config.json."""
+    from tokenizers import Tokenizer
+
     tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
     told = json_of(path / "tokenizer_config.json")
     texts = {name: _text(told.get(name)) for name in ("bos_token", "eos_token")}
     generation = json_of(path / "generation_config.json")
-    ends = _ids(generation.get("eos_token_id"), described.get("eos_token_id"))
+    speaker = described.get("text_config") or {}
+    ends = _ids(*(each.get("eos_token_id") for each in (generation, described, speaker)))
     if (end := tokenizer.token_to_id(texts["eos_token"])) is not None:
         ends.add(end)
-    limit = described.get("max_position_embeddings") or CONTEXT
-    return Loaded(
-        model,
-        Vocabulary(tokenizer, ends, texts),
-        context or min(limit, CONTEXT),
-    )
+    return Vocabulary(tokenizer, ends, texts)
 
 
 def _text(token: Any) -> str:

@@ -13,11 +13,9 @@ from ..local.families import family
 from ..local.known import TEXT_ONLY, Known
 from .config import Config
 
-NO_IMAGES = (
-    "this model was made for images, but MLX models are shown text only here; its GGUF reads them "
-    "through the provider llamacpp, with a `projector`"
-)
+NO_IMAGES = "this model was made for images, but is shown text only: "
 REMEDY = "install it with: pip install 'polystack[mlx]'"
+VISION_REMEDY = "install it with: pip install 'polystack[vlm]'"
 
 
 def look(config: Config) -> Known:
@@ -33,7 +31,8 @@ def look(config: Config) -> Known:
                 "or to builtin:tiny"
             )
     described = json_of(config.path / "config.json")
-    context = config.context or min(described.get("max_position_embeddings") or CONTEXT, CONTEXT)
+    context = room(config, described)
+    blind = _blind(config) if "vision_config" in described else TEXT_ONLY
     weights = sum(file.stat().st_size for file in config.path.glob("*.safetensors"))
     size = _cache_bytes_per_token(described.get("text_config") or described)
     template = _template(config.path)
@@ -42,8 +41,26 @@ def look(config: Config) -> Known:
         template,
         weights + context * size,
         family=None if template else _family(config.path / "tokenizer.json"),
-        limits=NO_IMAGES if "vision_config" in described else TEXT_ONLY,
+        sees=not blind,
+        limits=blind or TEXT_ONLY,
     )
+
+
+def room(config: Config, described: dict[str, Any]) -> int:
+    """The tokens that one conversation may have."""
+    told = (described.get("text_config") or {}) | described
+    return config.context or min(told.get("max_position_embeddings") or CONTEXT, CONTEXT)
+
+
+def _blind(config: Config) -> str:
+    """Why images are not read with a model that was made for them; empty if they are."""
+    if not config.vision:
+        return NO_IMAGES + "`vision` is false in its configuration"
+    if config.adapter is not None:
+        return NO_IMAGES + "it has an `adapter`"
+    if find_spec("mlx_vlm") is None:
+        return NO_IMAGES + f"mlx-vlm is not installed; {VISION_REMEDY}"
+    return ""
 
 
 def _builtin(config: Config) -> Known:

@@ -13,6 +13,7 @@ from ..local.embedding import Reads
 from ..local.hub import fetch_folder, reference
 from ..local.known import Known
 from ..local.provider import Local
+from ..local.resident import Resident, TextEngine
 from .adapting import FILES as ADAPTER
 from .adapting import check
 from .config import Config as Settings
@@ -41,6 +42,8 @@ class Mlx(Local):
         if self.config.adapter is not None:
             await asyncio.to_thread(self._find, self.config.adapter)
         found = await asyncio.to_thread(look, self.config)
+        if found.sees:
+            return found
         return replace(found, reads=Reads(min(self.config.embedding_context, found.context)))
 
     def _find(self, adapter: str) -> None:
@@ -49,5 +52,13 @@ class Mlx(Local):
             self.config = self.config.model_copy(update={"adapter": str(path)})
         check(Path(self.config.adapter or "").expanduser())
 
-    def engine(self) -> Engine:
+    def _features(self, resident: Resident | None) -> set[str]:
+        found = super()._features(resident)
+        return found - {"prefix_cache"} if self._known.sees else found
+
+    def engine(self) -> TextEngine:
+        if self._known.sees:
+            from .seeing import Seer
+
+            return Seer(self.config)
         return Engine(self.config)
