@@ -104,6 +104,6 @@ class Responses(api.Api):
         return ResponsesRelay()
 
     def fault(self, document: object) -> StackError | None:
-        if isinstance(document, dict) and document.get("object") == "response":
+        if isinstance(document, dict) and document.get("object") in ("response", "list"):
             return None  # one that failed says so itself, and the SDK shows it
         return openai.fault(document, "output")

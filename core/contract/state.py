@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..canon import ir
 from ..canon.errors import StackError
@@ -132,6 +132,9 @@ class Watched:
 
 class State(ABC):
     """The part of an Api that is about kept answers."""
+
+    elsewhere: ClassVar[frozenset[str]] = frozenset()
+    """Operations about an answer that an upstream of the same protocol may have kept."""
 
     @abstractmethod
     def touches(self, body: bytes) -> bool:

@@ -11,7 +11,7 @@ import orjson
 from ..canon.errors import UpstreamError
 from ..contract.api import Api, Headers, Operation
 from ..contract.losses import HEADER
-from ..contract.provider import NativeCall, NativeReply
+from ..contract.provider import NativeCall, NativeReply, Provider
 from .asking import Asked
 from .call import Call, Reply
 from .registry import Target
@@ -47,10 +47,10 @@ def protocol_headers(api: Api, headers: Mapping[str, str]) -> dict[str, str]:
 
 
 async def forward(
-    api: Api, native: NativeCall, target: Target, settings: ServerConfig, request_id: str
+    api: Api, native: NativeCall, provider: Provider, settings: ServerConfig, request_id: str
 ) -> Reply:
     """Raises `StackError` for what fails before an answer; an upstream's error is an answer."""
-    reply = await target.provider.forward(native)
+    reply = await provider.forward(native)
     passed_on = False
     try:
         kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qsl
 
 from ..canon import ir
-from ..canon.errors import ConfigError, InvalidRequest, NotSupported, StackError, UnknownModel
+from ..canon.errors import (
+    ConfigError,
+    InvalidRequest,
+    NotFound,
+    NotSupported,
+    StackError,
+    UnknownModel,
+)
 from ..contract.api import Api, Context, Document, Keeping, Operation
 from ..contract.executor import Executor
 from ..contract.losses import Ledger
@@ -30,6 +37,7 @@ from ..contract.store import Store
 from . import (
     attaching,
     body,
+    elsewhere,
     embedding,
     fallback,
     forwarding,
@@ -341,8 +349,10 @@ class Stack:
         records = self._records(call)
         if route.kind == "native" and session is None and await _names_files(asked, records):
             route = Route("rewritten", ["files"])
+        if route.kind == "rewritten" and session is None:
+            session = await self._session(api, operation, call, asked, target, rewritten=True)
         if route.kind == "native" and native is not None and session is None:
-            return await forwarding.forward(api, native, target, settings, call.request_id)
+            return await forwarding.forward(api, native, target.provider, settings, call.request_id)
         if route.kind == "native":
             route = Route("rewritten", ["kept"])  # no upstream knows what it goes on from
         wanted = asked.request if session is None else session.request
@@ -363,14 +373,21 @@ class Stack:
     # What is kept --------------------------------------------------------------------------------
 
     async def _session(
-        self, api: Api, operation: Operation, call: Call, asked: Asked, target: Target
+        self,
+        api: Api,
+        operation: Operation,
+        call: Call,
+        asked: Asked,
+        target: Target,
+        rewritten: bool = False,
     ) -> Session | None:
         """What a call goes on from, and how its answer is kept; None where that is not our task.
 
         An upstream that speaks this protocol keeps its answers itself: only what goes on from one
-        of ours is ours to answer. A name that nobody here knows may be one of the upstream's.
+        of ours is ours to answer, and what is `rewritten`, since its answer bears an id of ours. A
+        name that nobody here knows may be one of the upstream's.
         """
-        state, native = api.state, api.name in target.model.native
+        state, native = api.state, api.name in target.model.native and not rewritten
         ours = call.memory is not None  # no upstream knows what a connection remembers
         if state is None or (native and not ours and not state.touches(asked.raw)):
             return None
@@ -404,6 +421,25 @@ class Stack:
         return await following(api, state, asking, watched, pace, keep_alive)
 
     async def _state(self, api: Api, operation: Operation, call: Call) -> Reply:
+        try:
+            return await self._kept(api, operation, call)
+        except NotFound:
+            if (reply := await self._elsewhere(api, operation, call)) is None:
+                raise
+            return reply
+
+    async def _elsewhere(self, api: Api, operation: Operation, call: Call) -> Reply | None:
+        """What the upstream says that alone can have kept an answer; None where there is none."""
+        if api.state is None or operation.name not in api.state.elsewhere:
+            return None
+        keeper = elsewhere.keeper(api, self._catalog.current().targets(), self.providers)
+        native = elsewhere.asked(api, operation, call)
+        if keeper is None or native is None:
+            return None
+        settings = self.distribution.server
+        return await forwarding.forward(api, native, keeper, settings, call.request_id)
+
+    async def _kept(self, api: Api, operation: Operation, call: Call) -> Reply:
         assert api.state is not None, "an Api that declares the action has a state"
         kind = call.headers.get("content-type", "")
         is_form = isinstance(call.body, bytes) and kind.startswith("multipart/")
@@ -439,7 +475,9 @@ class Stack:
         route, native = self._route(api, operation, call, asked, target)
         if route.kind == "native" and native is not None:
             settings = self.distribution.server
-            reply = await forwarding.forward(api, native, target, settings, call.request_id)
+            reply = await forwarding.forward(
+                api, native, target.provider, settings, call.request_id
+            )
             if reply.status not in UNCOUNTED:
                 return reply
         wanted = asked.request
@@ -467,7 +505,7 @@ class Stack:
         target = await self.target(request.model)
         if api.name in target.model.native:
             native = forwarding.native_call(api, operation, call, asked, target)
-            return await forwarding.forward(api, native, target, settings, call.request_id)
+            return await forwarding.forward(api, native, target.provider, settings, call.request_id)
         if isinstance(request, ir.RerankRequest):
             return await embedding.rerank(api, request, target)
         return await embedding.embed(api, request, target)

@@ -50,6 +50,8 @@ _TOUCHES = re.compile(
 
 
 class State(state.State):
+    elsewhere = frozenset({"retrieve", "delete", "cancel", "input_items"})
+
     def touches(self, body: bytes) -> bool:
         return _TOUCHES.search(body) is not None
 
