@@ -391,7 +391,13 @@ class Stack:
         ours = call.memory is not None  # no upstream knows what a connection remembers
         if state is None or (native and not ours and not state.touches(asked.raw)):
             return None
-        asking = replace(self._asking(call, asked.document), operation=operation.name)
+        try:
+            document = asked.document
+        except InvalidRequest:
+            if native and not ours:
+                return None  # what cannot be read is the upstream's to judge
+            raise
+        asking = replace(self._asking(call, document), operation=operation.name)
         opened = await state.open(asking)
         if opened.unknown is not None:
             if native and not target.fallbacks and call.generate:
