@@ -132,6 +132,17 @@ async def test_all_findings_are_told_at_once() -> None:
     assert [finding.check for finding in caught.value.findings] == ["expiry", "swapping"]
 
 
+class Hanging(Memory):
+    async def delete(self, key: Key) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+
+async def test_a_check_that_hangs_is_a_finding() -> None:
+    with pytest.raises(ContractBroken, match=r"deleting: it did not end within 0\.01 seconds"):
+        await check_store(lambda: Hanging(MemoryConfig()), only=["deleting"], patience=0.01)
+
+
 async def test_an_unknown_check_is_an_error() -> None:
     with pytest.raises(ValueError, match="there is no check 'speed'"):
         await check_store(lambda: Memory(MemoryConfig()), only=["speed"])
