@@ -27,7 +27,7 @@ class Connection(connection.Connection):
     def __init__(self, headers: Headers) -> None:
         self.headers = _without_beta(headers)
 
-    def receive(self, message: object) -> Wanted | str:
+    def receive(self, message: object) -> Wanted | bytes:
         if not isinstance(message, dict):
             raise InvalidRequest("a message must be a JSON object with the type 'response.create'")
         match message.get("type"):
@@ -44,7 +44,7 @@ class Connection(connection.Connection):
     def write(self, wanted: Wanted) -> Writing:
         return Writing(wanted.lane)
 
-    def refuse(self, error: StackError, request_id: str, message: object = None) -> str:
+    def refuse(self, error: StackError, request_id: str, message: object = None) -> bytes:
         rendered = errors.encode_error(error, request_id)
         lane = message.get("stream_id") if isinstance(message, dict) else None
         writing = Writing(lane if isinstance(lane, str) else "")
@@ -56,10 +56,10 @@ class Writing(connection.Writing):
         self._parser = Parser()
         self._lane = lane
 
-    def feed(self, chunk: bytes) -> Sequence[str]:
+    def feed(self, chunk: bytes) -> Sequence[bytes]:
         return [self._message(event) for event in self._parser.feed(chunk)]
 
-    def whole(self, status: int, headers: Mapping[str, str], document: object) -> str:
+    def whole(self, status: int, headers: Mapping[str, str], document: object) -> bytes:
         if status < 300:
             message: Document = {"type": "response.completed", "response": document}
             return self._written(message | {"sequence_number": 0})
@@ -69,18 +69,18 @@ class Writing(connection.Writing):
         passed = {name: headers[name] for name in PASSED if name in headers}
         return self._written(_failure(status, error | {"headers": passed}))
 
-    def _message(self, event: SSEvent) -> str:
+    def _message(self, event: SSEvent) -> bytes:
         if event.event == "error" or event.data.startswith(b'{"type":"error"'):
             return self._written(_nested(orjson.loads(event.data)))
         return self._marked(event.data)
 
-    def _written(self, message: Document) -> str:
+    def _written(self, message: Document) -> bytes:
         return self._marked(orjson.dumps(message))
 
-    def _marked(self, data: bytes) -> str:
+    def _marked(self, data: bytes) -> bytes:
         if self._lane and data.endswith(b"}"):
             data = data[:-1] + b',"stream_id":' + orjson.dumps(self._lane) + b"}"
-        return data.decode()
+        return data
 
 
 def _create(message: Document) -> Wanted:
@@ -105,7 +105,7 @@ def _prewarms(message: Document) -> bool:
     return isinstance(options, dict) and options.get("prewarm") is True
 
 
-def _steer_failed(message: Document) -> str:
+def _steer_failed(message: Document) -> bytes:
     previous, given = message.get("previous_response_id"), message.get("input")
     error = {
         "type": "invalid_request_error",
@@ -114,7 +114,7 @@ def _steer_failed(message: Document) -> str:
     }
     steer = {"previous_response_id": previous, "input": given}
     failed = {"type": "response.steer.failed", "sequence_number": 0, "error": error, "steer": steer}
-    return orjson.dumps(failed).decode()
+    return orjson.dumps(failed)
 
 
 def _failure(status: int, error: Document) -> Document:

@@ -2,7 +2,7 @@
 
 It is pure like all of an Api, and knows no WebSocket: whoever serves it reads the messages, makes
 the calls that they ask for, and sends what the answers become. A call's answer is the same stream
-of bytes that it would be over HTTP.
+of bytes that it would be over HTTP. A message that goes out is text, as UTF-8.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Writing(ABC):
     """Turns the answer to one call into messages."""
 
     @abstractmethod
-    def feed(self, chunk: bytes) -> Sequence[str]:
+    def feed(self, chunk: bytes) -> Sequence[bytes]:
         """The messages that became whole with this piece of a stream."""
 
     @abstractmethod
-    def whole(self, status: int, headers: Mapping[str, str], document: object) -> str:
+    def whole(self, status: int, headers: Mapping[str, str], document: object) -> bytes:
         """What an answer becomes that is no stream, which most often is an error."""
 
 
@@ -50,12 +50,12 @@ class Connection(ABC):
     headers: Mapping[str, str]
 
     @abstractmethod
-    def receive(self, message: object) -> Wanted | str:
+    def receive(self, message: object) -> Wanted | bytes:
         """What a parsed message asks for, or at once what to send back; raises `InvalidRequest`."""
 
     @abstractmethod
     def write(self, wanted: Wanted) -> Writing: ...
 
     @abstractmethod
-    def refuse(self, error: StackError, request_id: str, message: object = None) -> str:
+    def refuse(self, error: StackError, request_id: str, message: object = None) -> bytes:
         """An error as a message; `message` is what it answers, as far as that could be parsed."""

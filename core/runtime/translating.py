@@ -113,7 +113,7 @@ async def translate(
     choices = range(request.sampling.n)
     runs = [ready.run(choice) if call.generate else _nothing(target.name) for choice in choices]
     stages: list[Stage] = []
-    if request.compacts:
+    if request.compacts and call.generate:
         stages = [compacting.Compacting(seals, api.compacted).feed for _ in runs]
     elif api.opaque is not None and _is_marked(api, ready):
         origin = target.provider.name

@@ -26,6 +26,7 @@ from .asgi import WRITE_TIMEOUT, Message, Receive, Scope, Send, close, headers_o
 
 logger = logging.getLogger("polystack")
 
+SEND = "stack.send"  # to our own protocol: many messages in one write
 ABORT = "stack.abort"  # to our own protocol: let go of a client that does not read
 LEAVE = "stack.leave"  # from it: the server ends
 UNSUPPORTED, RESTART = 1003, 1012  # why a connection is closed
@@ -120,7 +121,7 @@ class Calls:
             else:
                 document = parse(raw, max_depth)
             wanted = self._connection.receive(document)
-            if isinstance(wanted, str):
+            if isinstance(wanted, bytes):
                 await self._write(wanted)
             elif not self._leaving:
                 self._enter(wanted)
@@ -188,8 +189,7 @@ class Calls:
             return
         try:
             async for chunk in reply.stream:
-                for message in writing.feed(chunk):
-                    await self._write(message)
+                await self._write(*writing.feed(chunk))
         finally:
             await close(reply.stream)
 
@@ -197,8 +197,9 @@ class Calls:
         request_id = f"req_{os.urandom(16).hex()}"
         await self._write(self._connection.refuse(error, request_id, message))
 
-    async def _write(self, message: str) -> None:
-        await self._tell({"type": "websocket.send", "text": message})
+    async def _write(self, *messages: bytes) -> None:
+        if messages:
+            await self._tell({"type": SEND, "messages": messages})
 
     async def _tell(self, message: Message) -> None:
         try:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 
-from .sockets import ABORT, LEAVE
-
-if TYPE_CHECKING:
-    from uvicorn._types import ASGISendEvent
-
+from . import sockets
 
 NO_GET = b"""\
 HTTP/1.1 426 Upgrade Required\r
@@ -35,14 +34,29 @@ class Protocol(WebSocketsSansIOProtocol):
         if self.transport.is_closing():
             return
         if self.handshake_complete and not self.close_sent and not self.disconnected:
-            leave: Any = {"type": LEAVE}
+            leave: Any = {"type": sockets.LEAVE}
             self.queue.put_nowait(leave)
         else:
             super().shutdown()
 
-    async def send(self, message: ASGISendEvent) -> None:
-        kind: str = message["type"]
-        if kind == ABORT:
-            self.transport.abort()
-        else:
-            await super().send(message)
+    async def send(self, message: Any) -> None:
+        match message["type"]:
+            case sockets.SEND:
+                await self._send(message["messages"])
+            case sockets.ABORT:
+                self.transport.abort()
+            case _:
+                await super().send(message)
+
+    async def _send(self, messages: Sequence[bytes]) -> None:
+        await self.writable.wait()
+        if self.disconnected:
+            raise ClientDisconnected
+        if self.close_sent:
+            return
+        try:
+            for message in messages:
+                self.conn.send_text(message)
+        except InvalidState:  # the client is closing
+            raise ClientDisconnected from None
+        self.transport.write(b"".join(self.conn.data_to_send()))

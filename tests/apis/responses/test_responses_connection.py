@@ -27,8 +27,8 @@ def test_every_event_is_a_message_however_the_stream_is_cut(size: int) -> None:
     chunks = [STREAM[at : at + size] for at in range(0, len(STREAM), size)]
     messages = [message for chunk in chunks for message in write.feed(chunk)]
     assert messages == [
-        '{"type":"response.created","sequence_number":0}',
-        '{"type":"response.completed","n":"å"}',
+        b'{"type":"response.created","sequence_number":0}',
+        '{"type":"response.completed","n":"å"}'.encode(),
     ]
 
 
