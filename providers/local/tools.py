@@ -1,8 +1,8 @@
 """Tools as a chat template shows them, and the names that lead back to the client's own.
 
-The order of the client is kept. The keys of a schema are put in one order, so that the same tools
-always give the same prompt; its properties stay as they came, since models write arguments in
-that order.
+Tools come in the order of their names and the keys of a schema in one order, so that the same tools
+always give the same prompt, in whatever order a client lists them; properties stay as they came,
+since models write arguments in that order.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Names:
         }
 
     def rendered(self, tools: Sequence[ir.Tool]) -> list[dict[str, Any]]:
-        return [_function(self.flat(tool.namespace, tool.name), tool) for tool in tools]
+        named = [_function(self.flat(tool.namespace, tool.name), tool) for tool in tools]
+        return sorted(named, key=lambda tool: str(tool["function"]["name"]))
 
 
 def _flat(namespace: str | None, name: str) -> str:

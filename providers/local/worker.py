@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from itertools import count
+from pathlib import Path
 from typing import Protocol
 
 from ...core.canon.errors import Overloaded, StackError
@@ -25,6 +26,8 @@ from .job import Admitted, Broken, Ended, Job, Output, Token
 from .meter import Meter
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 1000  # milliseconds
 
 
 class Engine(Protocol):
@@ -100,6 +103,7 @@ class Worker:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join()
+            _gone(thread)
 
     def submit(self, job: Job) -> None:
         """Raises `Overloaded` when the queue is full, or the reason why the engine has ended."""
@@ -247,6 +251,20 @@ class Worker:
 def _put(batch: list[tuple[Job, list[Output]]]) -> None:
     for job, outputs in batch:
         job.put(outputs)
+
+
+def _gone(thread: threading.Thread) -> None:
+    """Wait until a joined thread has left the process, too.
+
+    Before Python 3.13 `join` is through when a thread's last Python code is. What native code keeps
+    for a thread goes after that (MLX's compiled functions, which are Python objects), and if the
+    interpreter ends meanwhile, that ends the process.
+    """
+    place = Path("/proc/self/task", str(thread.native_id))
+    for _ in range(PATIENCE if Path("/proc/self/task").exists() else 1):
+        time.sleep(0.001)
+        if not place.exists():
+            return
 
 
 def _stopped(name: str) -> StackError:

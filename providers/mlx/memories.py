@@ -37,6 +37,7 @@ class Memories:
         memory = Memory(list(tokens), cache)
         if not tokens or memory.size > self._budget:
             return
+        _settle(cache)
         if _can_forget(cache):
             self._kept = [kept for kept in self._kept if not _begins(memory, kept)]
         self._kept.append(memory)
@@ -80,6 +81,13 @@ def cut(memory: Memory, size: int) -> Memory:
     if extra:
         trim_prompt_cache(memory.cache, extra)
     return Memory(memory.tokens[:size], memory.cache)
+
+
+def _settle(cache: Any) -> None:
+    """Compute it: what is yet to be computed holds on to the whole batch that it is a part of."""
+    import mlx.core as mx
+
+    mx.eval([layer.state for layer in cache])
 
 
 def _can_forget(cache: Any) -> bool:

@@ -176,6 +176,12 @@ def test_a_template_without_tools_is_told_in_words() -> None:
     assert text.endswith("[user <tool_response>\nsunny\n</tool_response>]")
 
 
+def test_tools_make_one_prompt_in_whatever_order_they_are_listed() -> None:
+    tools = tuple(ir.Tool(name) for name in ("write", "read", "list"))
+    listed = [planned(OPEN, user("hi"), tools=order).tools for order in (tools, tools[::-1])]
+    assert listed[0] == listed[1]
+
+
 def test_an_answer_that_the_client_has_begun_is_continued() -> None:
     made = planned(OPEN, user("list"), assistant("1. "), template_kwargs={})
     assert made.continued == "1."
@@ -195,9 +201,9 @@ def test_custom_and_namespaced_tools_are_offered_as_functions_and_lead_back() ->
     )
     made = planned(OPEN, user("hi"), tools=tools)
     names = [tool["function"]["name"] for tool in made.tools]
-    assert names == ["patch", "files__read", "mail__read"]
-    assert made.tools[0]["function"]["parameters"]["required"] == ["input"]
-    assert [made.offered[name].namespace for name in names] == [None, "files", "mail"]
+    assert names == ["files__read", "mail__read", "patch"]
+    assert made.tools[2]["function"]["parameters"]["required"] == ["input"]
+    assert [made.offered[name].namespace for name in names] == ["files", "mail", None]
     assert losses(made)["tools.3"] == "dropped"
 
 

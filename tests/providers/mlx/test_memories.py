@@ -22,6 +22,10 @@ class Layer:
     offset: int = 0
     trimmable: bool = True
 
+    @property
+    def state(self) -> tuple[int]:
+        return (self.offset,)
+
     def is_trimmable(self) -> bool:
         return self.trimmable
 
