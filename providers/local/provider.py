@@ -11,53 +11,35 @@ import secrets
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from ...core.canon import ir
 from ...core.canon.errors import ConfigError, ContextOverflow, InvalidRequest, NotSupported
 from ...core.contract.provider import Model, Prepared, Provider, Residence, TokenCount
-from .accounting import callable_tools
+from . import encoding
 from .answer import Answer
 from .config import LocalConfig
-from .constraints.enforcing import Enforced
-from .constraints.thoughts import Thoughts
 from .embedding import embeddings, tokenized
+from .encoding import Encoded
 from .families import FAMILIES
 from .formats.detection import Formats, formats
 from .generation import generation
-from .guarding import cut
-from .images import Placed
 from .isolation.standing import stand_in
 from .job import Job
 from .known import Known
-from .messages import Plan, plan
 from .meter import Meter
 from .parser import Parser
-from .prompting import tokenized_prompt
 from .reading import read
 from .residency import Residency
 from .resident import Resident, TextEngine
 from .sampling import Sampler, check, sampler
-from .tools import Names
 
 if TYPE_CHECKING:
     from .template import ChatTemplate
 
 log = logging.getLogger(__name__)
 NEVER = float("-inf")  # the bias of a token that must not come
-
-
-@dataclass(frozen=True, slots=True)
-class _Encoded:
-    """A request as the engine takes it; what is made of a vocabulary goes when that goes."""
-
-    at: Resident
-    plan: Plan
-    tokens: list[int]
-    thinking: bool
-    images: Sequence[Placed] = ()
-    enforced: Enforced | None = None
 
 
 class Local(Provider):
@@ -182,10 +164,10 @@ class Local(Provider):
         return found
 
     def _thinks(self, resident: Resident | None) -> bool:
+        if resident is not None:
+            return encoding.thinks(resident, self._formats)
         begins = self._formats.reasoning.begins
-        if resident is None:
-            return bool(begins) and self._outline.names(begins)
-        return begins in resident.engine.vocabulary.marks
+        return bool(begins) and self._outline.names(begins)
 
     def _source(self) -> str:
         """The template that is configured, as text or by its family's name, or the model's own."""
@@ -267,58 +249,16 @@ class Local(Provider):
             rows = await read(at.worker, texts)
             return await at.aside(lambda: embeddings(rows, request.dimensions, texts))
 
-    async def _encoded(self, at: Resident, request: ir.Request) -> _Encoded:
-        return await at.aside(lambda: self._enforced(request, self._encode(at, request)))
-
-    def _encode(self, at: Resident, request: ir.Request) -> _Encoded:
-        try:
-            mapped = plan(
-                request,
-                at.template,
-                enforced=at.enforcer is not None,
-                sees=at.eyes is not None,
-                limits=self._known.limits,
-                tool_format=self._formats.tools,
-                tokens=at.engine.vocabulary.marks,
-            )
-            messages, tools, seam = at.guard.seamed(mapped.messages, mapped.tools)
-            prompt = at.template.render(messages, tools, mapped.kwargs)
-        except RecursionError:
-            raise InvalidRequest("the request is nested too deeply") from None
-        text, thinking = prompt.text, prompt.thinking
-        begun = at.guard.spoken(mapped.continued, seam) + mapped.forced
-        if begun and thinking:
-            text, thinking = f"{text}\n{self._formats.reasoning.closes}\n\n", False
-        text += mapped.opening + begun
-        tokens, images = tokenized_prompt(
-            cut(text, seam), at.engine.vocabulary, mapped.images, at.eyes
+    async def _encoded(self, at: Resident, request: ir.Request) -> Encoded:
+        return await at.aside(
+            lambda: encoding.enforced(request, self._encode(at, request), self._formats)
         )
-        return _Encoded(at, mapped, tokens, thinking, images)
 
-    def _enforced(self, request: ir.Request, encoded: _Encoded) -> _Encoded:
-        """The same, with what its answer is held to."""
-        at = encoded.at
-        if at.enforcer is None:
-            return encoded
-        mapped = encoded.plan
-        names = Names(request.tools)
-        found, losses = at.enforcer.enforced(
-            request,
-            {names.flat(tool.namespace, tool.name): tool for tool in callable_tools(request)},
-            Thoughts(encoded.thinking, self._may_think(at, mapped), self._formats.reasoning),
-            mapped.continued,
-        )
-        mapped.losses = [*mapped.losses, *losses]
-        return replace(encoded, enforced=found)
-
-    def _may_think(self, at: Resident, mapped: Plan) -> bool:
-        if mapped.continued or not self._thinks(at):
-            return False
-        wanted = mapped.kwargs.get("enable_thinking")
-        return at.template.thinks_unasked if wanted is None else bool(wanted)
+    def _encode(self, at: Resident, request: ir.Request) -> Encoded:
+        return encoding.encoded(at, request, self._formats, self._known.limits)
 
     async def _run(
-        self, request: ir.Request, encoded: _Encoded, choice: int
+        self, request: ir.Request, encoded: Encoded, choice: int
     ) -> AsyncIterator[ir.Event]:
         """The model may have left since the request was encoded: then both are done anew."""
         async with self._residency.use() as at:
@@ -330,7 +270,7 @@ class Local(Provider):
                     yield event
 
     def _generation(
-        self, request: ir.Request, encoded: _Encoded, choice: int
+        self, request: ir.Request, encoded: Encoded, choice: int
     ) -> AsyncIterator[ir.Event]:
         parser = Parser(
             _call_id,
@@ -346,15 +286,9 @@ class Local(Provider):
         limit, chosen = self._limit(encoded.at, request), self._sampler(request, encoded, choice)
         job = Job(encoded.tokens, limit, chosen, held, encoded.images)
         started = ir.Started(secrets.token_hex(12), request.model or self.config.name)
-        answer = Answer(parser, self._begun(encoded))
+        answer = Answer(parser, encoded.begun(self._formats))
         events = generation(encoded.at.worker, job, answer, started)
         return _warming(events) if request.sampling.max_tokens == 0 else events
-
-    def _begun(self, encoded: _Encoded) -> str:
-        """What of the answer stands in the prompt already, as its reader has to see it."""
-        if encoded.thinking and self._formats.tools.answer is not None:
-            return self._formats.reasoning.opens
-        return encoded.plan.opening + encoded.plan.forced
 
     def _limit(self, at: Resident, request: ir.Request) -> int:
         asked = request.sampling.max_tokens
@@ -362,7 +296,7 @@ class Local(Provider):
             asked = self.config.default_max_tokens or at.engine.context
         return max(1, asked)  # the engine reads a prompt only to say something after it
 
-    def _sampler(self, request: ir.Request, encoded: _Encoded, choice: int) -> Sampler:
+    def _sampler(self, request: ir.Request, encoded: Encoded, choice: int) -> Sampler:
         vocabulary = encoded.at.engine.vocabulary
         made = sampler(request.sampling, self.config.defaults, choice, vocabulary.size)
         if not encoded.plan.offered:  # a call that nobody could run
