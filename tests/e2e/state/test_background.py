@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
+from polystack.core.contract.state import JOURNAL
 from polystack.core.runtime.background import Pace
 from polystack.core.runtime.call import Call
 
 from .telling import Telling, listened, reached, telling
 
+SHARED = pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
 ENDED = ("completed", "failed", "incomplete", "cancelled")
 
 
@@ -123,8 +124,8 @@ async def test_what_is_not_kept_cannot_run_in_the_background(changes: dict[str, 
         assert Telling.seen == []
 
 
-async def test_one_waits_for_its_turn() -> None:
-    async with working(store={"type": "memory", "background": 1}) as at:
+async def test_one_waits_for_its_turn(store: dict[str, Any]) -> None:
+    async with working(store=store | {"background": 1}) as at:
         client = at.client
         first = await client.responses.create(input="wait", background=True)
         await reached(1)
@@ -174,16 +175,14 @@ async def test_one_that_is_deleted_stops(over: str) -> None:
         await client.responses.delete(first.response.id)
         await at.settled()
         assert Telling.gone == 1
-        assert at.stack.store.status()["records"] == 0
+        left = await at.stack.store.list("everybody", JOURNAL, prefix=first.response.id)
+        assert left.records == []
         assert [event.type async for event in made][-1] == "response.failed"
 
 
-def sqlite(folder: Path) -> dict[str, Any]:
-    return {"type": "sqlite", "config": {"path": str(folder / "store.db")}}
-
-
-async def test_any_server_on_the_same_store_can_cancel(tmp_path: Path) -> None:
-    async with working(store=sqlite(tmp_path)) as one, working(store=sqlite(tmp_path)) as two:
+@SHARED
+async def test_any_server_on_the_same_store_can_cancel() -> None:
+    async with working() as one, working() as two:
         made = await one.client.responses.create(input="wait", background=True)
         await reached(1)
         cancelled = await two.client.responses.cancel(made.id)
@@ -235,8 +234,9 @@ async def _resumed(client: Any, id: str, after: int | None) -> list[Any]:
     return [event async for event in await client.responses.retrieve(id, stream=True, **more)]
 
 
-async def test_another_server_follows_a_stream(tmp_path: Path) -> None:
-    async with working(store=sqlite(tmp_path)) as one, working(store=sqlite(tmp_path)) as two:
+@SHARED
+async def test_another_server_follows_a_stream() -> None:
+    async with working() as one, working() as two:
         made = await one.client.responses.create(input="wait", background=True, stream=True)
         first = await anext(aiter(made))
         other = asyncio.create_task(_resumed(two.client, first.response.id, 0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,7 +10,9 @@ import orjson
 from polystack.core.contract.store import Key
 
 from .telling import Telling, reached
-from .test_background import Working, ended, sqlite, working
+from .test_background import SHARED, Working, ended, working
+
+pytestmark = SHARED
 
 
 async def lease_of(at: Working, id: str) -> Any:
@@ -20,8 +21,8 @@ async def lease_of(at: Working, id: str) -> Any:
     return orjson.loads(found).get("lease")
 
 
-async def test_the_response_of_a_server_that_is_gone_fails_once(tmp_path: Path) -> None:
-    async with working(store=sqlite(tmp_path)) as one, working(store=sqlite(tmp_path)) as two:
+async def test_the_response_of_a_server_that_is_gone_fails_once() -> None:
+    async with working() as one, working() as two:
         one.clock.frozen = True  # it does not renew, as if it were not there
         made = await one.client.responses.create(input="wait", background=True)
         await reached(1)
@@ -37,8 +38,8 @@ async def test_the_response_of_a_server_that_is_gone_fails_once(tmp_path: Path) 
         assert await one.client.responses.retrieve(made.id) == found[0]
 
 
-async def test_one_that_is_being_made_elsewhere_stays(tmp_path: Path) -> None:
-    async with working(store=sqlite(tmp_path)) as one, working(store=sqlite(tmp_path)) as two:
+async def test_one_that_is_being_made_elsewhere_stays() -> None:
+    async with working() as one, working() as two:
         made = await one.client.responses.create(input="wait", background=True)
         await reached(1)
         for _ in range(3):
@@ -53,8 +54,8 @@ async def test_one_that_is_being_made_elsewhere_stays(tmp_path: Path) -> None:
         assert await lease_of(two, made.id) is None
 
 
-async def test_one_that_was_cancelled_when_its_server_went_is_cancelled(tmp_path: Path) -> None:
-    async with working(store=sqlite(tmp_path)) as one, working(store=sqlite(tmp_path)) as two:
+async def test_one_that_was_cancelled_when_its_server_went_is_cancelled() -> None:
+    async with working() as one, working() as two:
         one.clock.frozen = True
         made = await one.client.responses.create(input="wait", background=True)
         await reached(1)
@@ -64,9 +65,9 @@ async def test_one_that_was_cancelled_when_its_server_went_is_cancelled(tmp_path
         assert await lease_of(two, made.id) is None
 
 
-async def test_a_server_that_stops_says_so(tmp_path: Path) -> None:
-    async with working(store=sqlite(tmp_path)) as two:
-        async with working(store=sqlite(tmp_path)) as one:
+async def test_a_server_that_stops_says_so() -> None:
+    async with working() as two:
+        async with working() as one:
             made = await one.client.responses.create(input="wait", background=True, stream=True)
             id = (await anext(aiter(made))).response.id
             await reached(1)
@@ -79,8 +80,8 @@ async def test_a_server_that_stops_says_so(tmp_path: Path) -> None:
         assert [event.sequence_number for event in events] == list(range(len(events)))
 
 
-async def test_the_stream_of_a_server_that_is_gone_ends_elsewhere(tmp_path: Path) -> None:
-    async with working(store=sqlite(tmp_path)) as one, working(store=sqlite(tmp_path)) as two:
+async def test_the_stream_of_a_server_that_is_gone_ends_elsewhere() -> None:
+    async with working() as one, working() as two:
         made = await one.client.responses.create(input="wait", background=True, stream=True)
         events = aiter(made)
         seen = [await anext(events)]
