@@ -10,8 +10,9 @@ import asyncio
 import base64
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,17 @@ def by_itself(path: Path, pieces: Pieces) -> Told:
     return [step.token for step in steps], [s.logprobs[s.token].item() for s in steps]
 
 
-async def by_us(path: Path, pieces: Pieces) -> Told:
-    """What the engine says."""
-    seer = Seer(Config(model=str(path), context=640))
+@contextmanager
+def seeing(path: Path, **config: Any) -> Iterator[Seer]:
+    seer = Seer(Config(model=str(path), **({"context": 640} | config)))
     seer.load()
+    try:
+        yield seer
+    finally:
+        seer.close()
+
+
+async def job(seer: Seer, pieces: Pieces) -> Job:
     tokens: list[int] = []
     placed: list[Placed] = []
     for piece in pieces:
@@ -127,14 +135,23 @@ async def by_us(path: Path, pieces: Pieces) -> Told:
         assert isinstance(picture, Picture)
         placed.append(Placed(len(tokens), len(tokens) + picture.positions, picture))
         tokens += [-1] * picture.positions
-    job = Job(tokens, 12, Sampler(0, 1, 0, 0, seed=1, logprobs=0), images=placed)
-    assert seer.admit(job) == 0
+    return Job(tokens, 12, Sampler(0, 1, 0, 0, seed=1, logprobs=0), images=placed)
+
+
+def done(seer: Seer, job: Job) -> Told:
     outputs: list[Output] = []
     while job.state is not None:
-        outputs += [output for _, output in seer.step()]
-    seer.close()
+        outputs += [output for other, output in seer.step() if other is job]
     likely = [o.logprob.logprob for o in outputs if isinstance(o, Token) and o.logprob is not None]
     return job.tokens[job.prompt_size :], likely
+
+
+async def by_us(path: Path, pieces: Pieces) -> Told:
+    """What the engine says."""
+    with seeing(path) as seer:
+        asked = await job(seer, pieces)
+        assert seer.admit(asked) == 0
+        return done(seer, asked)
 
 
 @pytest.mark.parametrize("data", [[], [RED], [RED, BLUE]], ids=["none", "one", "two"])
@@ -230,6 +247,33 @@ async def test_a_cancelled_answer_leaves_its_slot(qwen: Local) -> None:
     await settled(qwen)
     assert all(run.cancelled() for run in runs)
     assert (await said(qwen, shown(BLUE, "Hm")))[1]
+
+
+async def half_read(path: Path) -> tuple[Told, Told]:
+    """What is said alone, and beside a prompt that is dropped in the midst of being read."""
+    with seeing(path, prefill_chunk=16) as seer:
+        alone, beside, long = [
+            await job(seer, pieces) for pieces in (["Hm", RED], ["Hm", RED], ["word " * 100, BLUE])
+        ]
+        seer.admit(alone)
+        first = done(seer, alone)
+        seer.admit(beside)
+        seer.admit(long)
+        while long.state.uid is None:
+            seer.step()
+        assert long.sampled == 0
+        assert beside.sampled < 12
+        seer.drop(long)
+        return first, done(seer, beside)
+
+
+def test_a_prompt_that_is_dropped_half_read_leaves_the_others_alone(
+    folders: dict[str, Path],
+) -> None:
+    with ThreadPoolExecutor(1) as own:
+        alone, beside = own.submit(asyncio.run, half_read(folders["qwen2_vl"])).result()
+    # The answer began before the other prompt was read, and goes on without it.
+    assert beside[0] == alone[0]
 
 
 # Refused -----------------------------------------------------------------------------------------
