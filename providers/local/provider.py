@@ -6,24 +6,23 @@ What is left to a provider of its own kind: to make the engine, and to know the 
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from functools import partial
+from typing import ClassVar, cast
 
 from ...core.canon import ir
-from ...core.canon.errors import ConfigError, ContextOverflow, InvalidRequest, NotSupported
+from ...core.canon.errors import ContextOverflow, InvalidRequest, NotSupported
 from ...core.contract.provider import Model, Prepared, Provider, Residence, TokenCount
 from . import encoding
 from .answer import Answer
 from .config import LocalConfig
 from .embedding import embeddings, tokenized
 from .encoding import Encoded
-from .families import FAMILIES
-from .formats.detection import Formats, formats
+from .formats.detection import Formats
 from .generation import generation
 from .isolation.standing import stand_in
 from .job import Job
@@ -34,11 +33,8 @@ from .reading import read
 from .residency import Residency
 from .resident import Resident, TextEngine
 from .sampling import Sampler, check, sampler
+from .speech import Speech
 
-if TYPE_CHECKING:
-    from .template import ChatTemplate
-
-log = logging.getLogger(__name__)
 NEVER = float("-inf")  # the bias of a token that must not come
 
 
@@ -77,9 +73,10 @@ class Local(Provider):
     async def start(self) -> None:
         self._known = await self.known()
         if self._known.talks:
-            self._formats = await asyncio.to_thread(self._detected)
-            self._outline = await asyncio.to_thread(self._parsed)
-            self._warn()
+            self._speech = Speech(self.config, self._known)
+            self._formats = await asyncio.to_thread(self._speech.formats)
+            self._outline = await asyncio.to_thread(self._speech.template, self._formats)
+            self._speech.warn()
         self._residency.open(self._known.footprint)
         if self.config.load == "start":
             try:
@@ -94,7 +91,7 @@ class Local(Provider):
     async def _load(self) -> Resident:
         capacity = self.config.slots + self.config.queue
         resident = Resident(self.name, self.engine(), capacity, self._meter)
-        template = self._parsed if self._known.talks else None
+        template = partial(self._speech.template, self._formats) if self._known.talks else None
         await resident.start(template, self._formats, self.constrains)
         return resident
 
@@ -168,47 +165,6 @@ class Local(Provider):
             return encoding.thinks(resident, self._formats)
         begins = self._formats.reasoning.begins
         return bool(begins) and self._outline.names(begins)
-
-    def _source(self) -> str:
-        """The template that is configured, as text or by its family's name, or the model's own."""
-        given, known = self.config.chat_template, self._known
-        if given is not None:
-            return FAMILIES[given].template if given in FAMILIES else given
-        if known.template is not None:
-            return known.template
-        if known.family is not None:
-            return FAMILIES[known.family].template
-        raise ConfigError(
-            f"{self.config.model}: the model has no chat template; give one as `chat_template`, or "
-            f"the name of its family: {', '.join(FAMILIES)}"
-        )
-
-    def _warn(self) -> None:
-        if self._known.template is None and self.config.chat_template is None:
-            log.warning(
-                "%s: the model has no chat template; it knows the marks of %s, whose template is "
-                "used (`chat_template` names another)",
-                self.config.model,
-                self._known.family,
-            )
-
-    def _detected(self) -> Formats:
-        found = formats(self._source(), self.config.tool_format, self.config.reasoning_format)
-        if found.tools.ready is not None:
-            found.tools.ready()
-        return found
-
-    def _parsed(self, tokens: Mapping[str, str] | None = None) -> ChatTemplate:
-        from jinja2 import TemplateError
-
-        from .template import ChatTemplate
-
-        try:
-            return ChatTemplate(self._source(), tokens, self._formats.reasoning.opens)
-        except TemplateError as error:
-            raise ConfigError(
-                f"{self.config.model}: its chat template cannot be read: {error}"
-            ) from None
 
     # Calls ---------------------------------------------------------------------------------------
 
