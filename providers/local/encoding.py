@@ -13,7 +13,7 @@ from .constraints.thoughts import Thoughts
 from .formats.detection import Formats
 from .guarding import cut
 from .images import Placed
-from .messages import Plan, plan
+from .plan import Plan, plan
 from .prompting import tokenized_prompt
 from .resident import Resident
 from .tools import Names

@@ -8,21 +8,16 @@ behind the call, and system text in mid-conversation goes where the template sho
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...core.canon import ir
 from ...core.canon.errors import NotSupported
-from ...core.contract.losses import Ledger, Loss
-from . import accounting
-from .beginning import forced, opening
-from .formats.table import FORMATS, ToolFormat
+from ...core.contract.losses import Ledger
 from .images import Images
-from .known import TEXT_ONLY
-from .parser import CALL, CALL_END, Offered
+from .parser import CALL, CALL_END
 from .replay import one_call_each, only_thought, short
-from .thinking import template_kwargs
 from .tools import Names
 
 if TYPE_CHECKING:
@@ -34,101 +29,7 @@ OMITTED = "[{} omitted]"
 
 
 @dataclass(slots=True)
-class Plan:
-    """All that a prompt is made of.
-
-    `continued` is the beginning of an answer that the client has written, `opening` the marks that
-    the model puts before an answer, `forced` a beginning that the tool choice asks for: they end
-    the prompt, and the last is part of the answer.
-    """
-
-    messages: list[Message]
-    tools: list[Message]
-    kwargs: dict[str, Any]
-    offered: dict[str, Offered]
-    continued: str = ""
-    opening: str = ""
-    forced: str = ""
-    losses: Sequence[Loss] = ()
-    images: Images | None = None
-
-
-def plan(
-    request: ir.Request,
-    template: ChatTemplate,
-    *,
-    enforced: bool = False,
-    sees: bool = False,
-    limits: str = TEXT_ONLY,
-    tool_format: ToolFormat = FORMATS["hermes"],
-    tokens: Container[str] = (),
-) -> Plan:
-    """Raises `NotSupported` for what the model cannot be shown; `sees` says that it reads images,
-    `limits` what it reads, and `tokens` the marks that it knows.
-
-    `enforced` says that the engine keeps to grammars: then no beginning of an answer is needed
-    to have a tool called.
-    """
-    ledger = Ledger()
-    ledger.add(*accounting.losses(request, enforced=enforced))
-    names = Names(request.tools)
-    tools = accounting.callable_tools(request)
-    if request.tool_choice.mode == "named" and not tools:
-        wanted = request.tool_choice.name
-        raise NotSupported(
-            f"tool_choice: no function {wanted!r} is among the tools", param="tool_choice"
-        )
-    rendered = names.rendered(tools)
-    extra_system = [text for text in (_format(request.output),) if text]
-    if rendered and not template.takes_tools:
-        extra_system.append(_tools_in_words(rendered))
-        ledger.approximated("tools", "the model's template knows no tools; told in the system text")
-    groups = list(_grouped(request.conversation()))
-    continued = ""
-    if groups and groups[-1].role == "assistant" and _only_text(groups[-1].parts):
-        continued = ir.text_of(tuple(groups.pop().parts)).rstrip()
-    images = Images() if sees else None
-    mapper = _Mapper(template, names, ledger, images, limits)
-    messages = mapper.messages(groups, extra_system)
-    offered = names.offered(tools)
-    opened = opening(tool_format, continued)
-    # Behind an opening there is no place for a call.
-    left_alone = enforced or bool(opened)
-    return Plan(
-        messages,
-        rendered if template.takes_tools else [],
-        template_kwargs(request, template, ledger, answering=not continued),
-        offered,
-        continued,
-        opened,
-        "" if left_alone else forced(request.tool_choice, [*offered], tool_format, tokens),
-        list(ledger),
-        images,
-    )
-
-
-def _format(output: ir.OutputFormat) -> str:
-    match output.kind:
-        case "json":
-            return "Answer in JSON."
-        case "schema":
-            schema = json.dumps(output.schema, ensure_ascii=False)
-            return f"Answer in JSON that matches this schema: {schema}"
-        case "grammar" | "text":
-            return ""
-
-
-def _tools_in_words(tools: list[Message]) -> str:
-    lines = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
-    call = f'{CALL}\n{{"name": <name>, "arguments": <arguments>}}\n{CALL_END}'
-    return f"You may call these functions:\n{lines}\nTo call one, write:\n{call}"
-
-
-# Turns -------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Group:
+class Group:
     """Turns of one role that follow one another; system and developer text is one role."""
 
     role: str
@@ -137,24 +38,20 @@ class _Group:
     texts: list[str] = field(default_factory=list)
 
 
-def _grouped(turns: Sequence[ir.Turn]) -> Iterator[_Group]:
-    group: _Group | None = None
+def grouped(turns: Sequence[ir.Turn]) -> Iterator[Group]:
+    group: Group | None = None
     for turn in turns:
         role = "system" if turn.role == "developer" else turn.role
         if group is None or group.role != role:
             if group is not None:
                 yield group
-            group = _Group(role, [], turn.at)
+            group = Group(role, [], turn.at)
         group.parts += turn.parts
     if group is not None:
         yield group
 
 
-def _only_text(parts: Sequence[ir.Part]) -> bool:
-    return bool(parts) and all(isinstance(part, ir.Text) for part in parts)
-
-
-class _Mapper:
+class Mapper:
     def __init__(
         self,
         template: ChatTemplate,
@@ -170,7 +67,7 @@ class _Mapper:
         self._ledger = ledger
         self._messages: list[Message] = []
 
-    def messages(self, groups: Sequence[_Group], system: list[str]) -> list[Message]:
+    def messages(self, groups: Sequence[Group], system: list[str]) -> list[Message]:
         leading = groups[:1] if groups and groups[0].role == "system" else []
         self._system([*(text for g in leading for text in self._texts(g.parts)), *system], leading)
         for group in groups[len(leading) :]:
@@ -185,7 +82,7 @@ class _Mapper:
             return self._messages
         return list(one_call_each(self._messages))
 
-    def _system(self, texts: list[str], leading: Sequence[_Group]) -> None:
+    def _system(self, texts: list[str], leading: Sequence[Group]) -> None:
         text = "\n\n".join(text for text in texts if text)
         if not text:
             return
@@ -196,7 +93,7 @@ class _Mapper:
         self._ledger.approximated(at, "the model's template has no system text; told by the user")
         self._say("user", text)
 
-    def _later_system(self, group: _Group) -> None:
+    def _later_system(self, group: Group) -> None:
         text = "\n\n".join(self._texts(group.parts))
         if self._template.takes_system_anywhere:
             self._messages.append({"role": "system", "content": text})
@@ -205,7 +102,7 @@ class _Mapper:
         self._ledger.approximated(group.at or "system", why)
         self._say("user", text)
 
-    def _user(self, group: _Group) -> None:
+    def _user(self, group: Group) -> None:
         results = [part for part in group.parts if isinstance(part, ir.ToolResult)]
         rest = [part for part in group.parts if not isinstance(part, ir.ToolResult)]
         for result in results:
@@ -283,7 +180,7 @@ class _Mapper:
                     self._drop(part, part.type)
                     yield OMITTED.format(part.type)
 
-    def _assistant(self, group: _Group) -> None:
+    def _assistant(self, group: Group) -> None:
         said: list[ir.Part] = []
         thought: list[str] = []
         calls: list[Message] = []

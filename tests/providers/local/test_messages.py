@@ -10,7 +10,7 @@ import pytest
 from polystack.core.canon import ir
 from polystack.core.canon.errors import NotSupported
 from polystack.providers.local.formats.table import FORMATS
-from polystack.providers.local.messages import Plan, plan
+from polystack.providers.local.plan import Plan, plan
 from polystack.providers.local.template import ChatTemplate
 from polystack.providers.local.tools import Names, normal
 

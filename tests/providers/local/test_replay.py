@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polystack.core.canon import ir
-from polystack.providers.local.messages import Plan, plan
+from polystack.providers.local.plan import Plan, plan
 from polystack.providers.local.template import ChatTemplate
 
 # As gpt-oss's does: one call in a message, with thoughts or a text before it.

@@ -11,7 +11,7 @@ import pytest
 
 from polystack.core import ir
 from polystack.core.canon.errors import NotSupported
-from polystack.providers.local.messages import plan
+from polystack.providers.local.plan import plan
 from polystack.providers.local.template import ChatTemplate
 from polystack.providers.mlx import outline
 from polystack.providers.mlx.config import Config
