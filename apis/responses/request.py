@@ -95,6 +95,7 @@ def decode(document: object, operation: str = "create") -> ir.Request:
     said = {name: value for name, value in rest.items() if name in NAMED}
     kept = {name: value for name, value in rest.items() if name not in NAMED}
     request = replace(request, extra=extra(kept, {"_said": said} if said else {}))
+    request = replace(request, truncates=asked.truncation == "auto")
     return compaction.marked(request, operation)
 
 

@@ -40,7 +40,6 @@ DEFAULTS: dict[str, Any] = {
 # Fields whose value asks for what nothing here does; the answer says what holds instead.
 UNMET: dict[str, tuple[Any, str]] = {
     "store": (True, "responses are not stored"),
-    "truncation": ("auto", "a conversation that is too long is refused, not truncated"),
 }
 
 
@@ -62,7 +61,6 @@ def echo(request: ir.Request, context: Context) -> Document:
         **echoed,
         "text": text | {k: v for k, v in (sent.get("text") or {}).items() if v is not None},
         "reasoning": reasoning | (sent.get("reasoning") or {}),
-        "truncation": "disabled",
         "background": False,
         "previous_response_id": None,
         "service_tier": "default",

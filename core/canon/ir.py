@@ -319,7 +319,8 @@ class Request(Node):
     `instructions` in Responses); a system text inside it is a turn at its own place.
     `template_kwargs` goes to the chat template of a local model. `headers` are those that the
     API calls its own (betas, versions), for an upstream of the same protocol. One that `compacts`
-    asks for the conversation in brief instead of an answer; its last turn stands for that wish.
+    asks for the conversation in brief instead of an answer; its last turn stands for that wish. One
+    that `truncates` may lose its oldest turns where it is too long for the model.
     `max_tool_calls` bounds the calls of server tools that one answer may have run.
     """
 
@@ -340,6 +341,7 @@ class Request(Node):
     origin: str = ""  # the name of the API that decoded it
     headers: Mapping[str, str] = field(default_factory=dict, compare=False)
     compacts: bool = False
+    truncates: bool = False
 
     def conversation(self) -> tuple[Turn, ...]:
         """The turns with the instructions in front, for providers that know one list only."""

@@ -83,9 +83,10 @@ class Asking:
     """A call about what is kept, or a new one: what an Api may not invent, and who asks.
 
     `token` is 32 random hex digits, unique to the call; `now` is in whole seconds since 1970.
-    `items` are the parameters of the path, in their order, and `query` those behind it; `operation`
-    is the name of what a new call asks for. A form is not read: its bytes are `body`, and a file in
-    it may have `max_file` bytes. `lifetime` is for how many seconds records are kept.
+    `items` are the parameters of the path, in their order, and `query` those behind it, of
+    which several with one name are joined by commas; `operation` is the name of what a new call
+    asks for. A form is not read: its bytes are `body`, and a file in it may have `max_file` bytes.
+    `lifetime` is for how many seconds records are kept.
     """
 
     records: Records

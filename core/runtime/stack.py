@@ -463,7 +463,9 @@ class Stack:
         return Reply(200, {}, answer)
 
     def _asking(self, call: Call, document: object) -> Asking:
-        query = dict(parse_qsl(call.query, keep_blank_values=True))
+        query: dict[str, str] = {}
+        for name, value in parse_qsl(call.query, keep_blank_values=True):
+            query[name] = f"{query[name]},{value}" if name in query else value
         now, records = int(self.background.pace.now()), self._records(call)
         asking = Asking(records, call.token, now, document, call.items, query)
         if (kept := self.distribution.store) is not None:

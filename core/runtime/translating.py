@@ -7,6 +7,7 @@ import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
+    Awaitable,
     Collection,
     Sequence,
 )
@@ -21,7 +22,7 @@ from ..contract.executor import Executor
 from ..contract.losses import DROPS, HEADER, Ledger, fidelity
 from ..contract.provider import Prepared
 from ..contract.state import Records
-from . import attaching, compacting, orchestrating
+from . import attaching, compacting, orchestrating, shortening
 from .call import Call, Reply
 from .pump import Pump, Stage, fold
 from .registry import Target
@@ -64,7 +65,17 @@ async def _prepared(
     handled: Collection[str] = (),
 ) -> tuple[Prepared, Ledger]:
     request = opened(request, seals, losses)
-    ready = await orchestrating.prepared(target.provider, request, executors)
+    provider = target.provider
+
+    def prepare(wanted: ir.Request) -> Awaitable[Prepared]:
+        return orchestrating.prepared(provider, wanted, executors)
+
+    if request.truncates:
+        ready = await shortening.prepared(provider, request, losses, prepare)
+        if ready.api not in ("", request.origin):
+            losses.dropped("truncation", "the upstream refuses a conversation that is too long")
+    else:
+        ready = await prepare(request)
     losses.add(*(loss for loss in ready.losses if loss.path.split(".")[0] not in handled))
     if target.fidelity == "strict":
         refuse_drops(losses)

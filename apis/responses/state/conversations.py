@@ -11,7 +11,7 @@ from typing import Any
 from ....core.canon.errors import InvalidRequest, NotFound
 from ....core.contract.api import Document
 from ....core.contract.state import Asking, Record
-from . import chain
+from . import chain, including
 from .chain import BATCH, CONVERSATION, batch, batches, items_of
 from .items import kept, listed
 from .paging import listing, paged
@@ -67,7 +67,8 @@ async def add_items(asking: Asking) -> Document:
 
 async def list_items(asking: Asking) -> Document:
     conversation = await _found(asking)
-    return paged(items_of(await batches(asking.records, conversation["id"])), asking.query)
+    items = items_of(await batches(asking.records, conversation["id"]))
+    return paged(including.listed(items, including.included(asking.query)), asking.query)
 
 
 async def retrieve_item(asking: Asking) -> Document:

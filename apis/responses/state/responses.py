@@ -5,14 +5,15 @@ from __future__ import annotations
 from ....core.canon.errors import NotFound
 from ....core.contract.api import Document
 from ....core.contract.state import JOURNAL, Asking
-from . import chain
+from . import chain, including
 from .paging import paged
 from .record import RESPONSE, current
 
 
 async def retrieve(asking: Asking) -> Document:
-    answer: Document = (await found(asking))["answer"]
-    return answer
+    record = await found(asking)
+    wanted = including.included(asking.query)
+    return including.answered(record["answer"], record["replay"], wanted)
 
 
 async def delete(asking: Asking) -> Document:
@@ -26,13 +27,14 @@ async def delete(asking: Asking) -> Document:
 async def input_items(asking: Asking) -> Document:
     """All that the model was told, what the response goes on from included."""
     record = await found(asking)
+    wanted = including.included(asking.query)
     items: list[Document] = []
     if record["previous"] is not None:
         items = (await chain.chained(asking, record["previous"])).items
     elif record["conversation"] is not None:
         every = await chain.batches(asking.records, record["conversation"])
         items = chain.items_of(every, record["before"])
-    return paged([*items, *record["input"]], asking.query)
+    return paged(including.listed([*items, *record["input"]], wanted), asking.query)
 
 
 async def found(asking: Asking) -> Document:
