@@ -1,7 +1,7 @@
 """The request, in both directions.
 
 `decode` takes what any client sends and refuses by name the state that is not kept here
-(`previous_response_id`, `conversation`, `background`, `prompt`). A top-level field without a place
+(`previous_response_id`, `conversation`, `prompt`). A top-level field without a place
 in the canonical model, or whose value the model cannot tell from silence (`stream: false`), stays
 in `extra` and comes back from `encode`.
 """
@@ -37,7 +37,6 @@ FORMATS = ("text", "json_object", "json_schema", *languages.TYPES)
 
 NOT_KEPT = {
     "conversation": "conversations are not kept here; send the items in input",
-    "background": "a response cannot run in the background here; leave background out",
     "prompt": "prompt templates are not kept here; send instructions and input",
 }
 

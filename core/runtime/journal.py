@@ -8,7 +8,7 @@ the same for everybody, and comes even where nobody was left to write it.
 
 from __future__ import annotations
 
-from ..canon.errors import NotFound
+from ..canon.errors import InvalidRequest
 from ..contract.state import JOURNAL, Record, Records
 
 SEGMENT = 32 << 10  # bytes
@@ -63,7 +63,7 @@ class Reader:
         self._segment = -1  # where reading begins; unknown
 
     async def read(self) -> bytes:
-        """What is new; raises `NotFound` where some of it was forgotten."""
+        """What is new; raises `InvalidRequest` where some of it was forgotten."""
         if self._segment < 0 and not await self._find():
             return b""
         found, more = [], True
@@ -93,7 +93,7 @@ class Reader:
         first = int(record.id.rpartition(".")[2])
         frames: list[str] = record.document["frames"]
         if first > max(self.next, self._wanted):
-            raise NotFound(
+            raise InvalidRequest(
                 f"starting_after: the events from {self._wanted} to {first - 1} are kept no more; "
                 "retrieve the response without stream",
                 param="starting_after",

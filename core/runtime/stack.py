@@ -351,6 +351,9 @@ class Stack:
             route = Route("rewritten", ["files"])
         if route.kind == "rewritten" and session is None:
             session = await self._session(api, operation, call, asked, target, rewritten=True)
+            if isinstance(session, Detached):
+                attempt = partial(self._answer, api, operation, call, asked, session, target)
+                return await self._detached(api, session, attempt, call, target)
         if route.kind == "native" and native is not None and session is None:
             return await forwarding.forward(api, native, target.provider, settings, call.request_id)
         if route.kind == "native":

@@ -122,14 +122,13 @@ def test_a_body_that_is_no_object_is_refused() -> None:
         API.decode([])
 
 
-@pytest.mark.parametrize("field", ["conversation", "background", "prompt"])
+@pytest.mark.parametrize("field", ["conversation", "prompt"])
 def test_state_that_is_not_kept_here_is_refused_by_name(field: str) -> None:
-    value = {"conversation": "conv_1", "background": True, "prompt": {"id": "pmpt_1"}}[field]
+    value = {"conversation": "conv_1", "prompt": {"id": "pmpt_1"}}[field]
     with pytest.raises(NotSupported) as caught:
         ask(**{field: value})
     assert caught.value.param == field
     assert ask(**{field: None}).turns
-    assert ask(background=False).turns
 
 
 def test_a_previous_response_is_never_ignored() -> None:

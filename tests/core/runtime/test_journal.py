@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polystack.core.canon.errors import NotFound
+from polystack.core.canon.errors import InvalidRequest
 from polystack.core.contract.state import JOURNAL
 from polystack.core.runtime import journal
 from polystack.core.runtime.journal import Journal, Reader
@@ -76,9 +76,9 @@ async def test_events_that_were_forgotten_are_not_passed_over() -> None:
         writer.feed(frame)
         await writer.flush()
     await kept.delete(JOURNAL, journal.key("x", 0))
-    with pytest.raises(NotFound, match="events from 0 to 0 are kept no more"):
+    with pytest.raises(InvalidRequest, match="events from 0 to 0 are kept no more"):
         await Reader(kept, "x", -1).read()
     assert await Reader(kept, "x", 0).read() != b""
     await kept.delete(JOURNAL, journal.key("x", 1))
-    with pytest.raises(NotFound, match="from 1 to 1"):
+    with pytest.raises(InvalidRequest, match="from 1 to 1"):
         await Reader(kept, "x", 0).read()

@@ -11,6 +11,7 @@ import pytest
 from peer import Peer, whole
 
 from .telling import DISTRIBUTION, telling
+from .test_background import ended
 
 HI: Any = [{"role": "user", "content": "hi"}]
 
@@ -51,7 +52,7 @@ def speaking(peer: Peer, *protocols: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def beside(peer: Peer, **providers: Any) -> AsyncIterator[Any]:
+async def beside(peer: Peer, store: Any = ..., **providers: Any) -> AsyncIterator[Any]:
     """A stack with the upstream as `native`, alone and with a fallback, beside `telling`."""
     async with telling(
         providers=DISTRIBUTION["providers"] | {"up": speaking(peer)} | providers,
@@ -60,6 +61,7 @@ async def beside(peer: Peer, **providers: Any) -> AsyncIterator[Any]:
             "native": {"provider": "up", "model": "m"},
             "careful": {"provider": "up", "model": "m", "fallbacks": ["telling"]},
         },
+        store=DISTRIBUTION["store"] if store is ... else store,
     ) as stack:
         yield stack
 
@@ -127,6 +129,34 @@ async def test_what_is_rewritten_for_an_upstream_is_kept_here(peer: Peer) -> Non
         made = raw.parse()
         assert made.id != "resp_up"
         assert (await client.responses.retrieve(made.id)).output_text == "from upstream"
+
+
+async def test_what_is_rewritten_runs_in_the_background_of_this_stack(peer: Peer) -> None:
+    async with beside(peer) as stack:
+        client = stack.openai()
+        file = await client.files.create(file=("a.txt", b"in the file"), purpose="user_data")
+        part: Any = {"type": "input_file", "file_id": file.id}
+        peer.play(answered("resp_up"))
+        made = await client.responses.create(
+            model="native", input=[{"role": "user", "content": [part]}], background=True
+        )
+        assert (made.status, made.background) == ("queued", True)
+        assert (await ended(client, made.id)).output_text == "from upstream"
+        assert "background" not in peer.last.document
+        assert peer.last.document["store"] is False
+
+
+@pytest.mark.parametrize("changes", [{}, {"store": None}])
+async def test_an_upstream_has_a_background_of_its_own(peer: Peer, changes: Any) -> None:
+    async with beside(peer, **changes) as stack:
+        peer.play(answered("resp_up"))
+        made = await stack.openai().responses.create(model="native", input="hi", background=True)
+        assert made.id == "resp_up"
+        assert peer.last.document["background"] is True
+        with pytest.raises(openai.BadRequestError, match="background: "):
+            await stack.openai().responses.create(
+                model="careful", input="hi", background=True, store=False
+            )
 
 
 async def test_a_file_of_the_upstreams_passes_to_it_by_its_name(peer: Peer) -> None:
