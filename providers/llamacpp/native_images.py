@@ -72,6 +72,8 @@ class Sight:
 class Eyes:
     """The projector of one file, for one model."""
 
+    webp = False
+
     def __init__(self, model: native.Model, sight: Sight) -> None:
         self._lib = lib = library()
         self._batch, path = sight.batch, sight.path

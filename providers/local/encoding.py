@@ -12,7 +12,7 @@ from .constraints.enforcing import Enforced
 from .constraints.thoughts import Thoughts
 from .formats.detection import Formats
 from .guarding import cut
-from .images import Placed
+from .images import Images, Placed
 from .plan import Plan, plan
 from .prompting import tokenized_prompt
 from .resident import Resident
@@ -46,7 +46,7 @@ def encoded(at: Resident, request: ir.Request, formats: Formats, limits: str) ->
             request,
             at.template,
             enforced=at.enforcer is not None,
-            sees=at.eyes is not None,
+            images=None if at.eyes is None else Images(at.eyes.webp),
             limits=limits,
             tool_format=formats.tools,
             tokens=at.engine.vocabulary.marks,

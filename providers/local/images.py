@@ -38,6 +38,10 @@ class Picture(Protocol):
 class Eyes(Protocol):
     """What of an engine reads images; any thread may use it."""
 
+    @property
+    def webp(self) -> bool:
+        """Whether it reads WebP, too."""
+
     def look(self, data: bytes) -> Sequence[list[int] | Any]:
         """The tokens and the `Picture`s that stand for an image; ValueError says why not."""
 
@@ -55,6 +59,7 @@ class Placed:
 class Images:
     """Those of one request, in the order in which their marks were written."""
 
+    webp: bool = False
     found: list[tuple[str, bytes]] = field(default_factory=list)
     _secret: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -63,7 +68,7 @@ class Images:
         at = part.at or part.kind
         if len(self.found) == COUNT:
             raise InvalidRequest(f"{at}: more than {COUNT} images; send fewer", param=at)
-        self.found.append((at, checked(part)))
+        self.found.append((at, checked(part, self.webp)))
         return f"(image {self._secret} {len(self.found) - 1})"
 
     def split(self, text: str) -> Iterator[tuple[str, int | None]]:
@@ -88,7 +93,7 @@ def tokens_of(data: bytes, positions: int) -> list[int]:
 # Checks ------------------------------------------------------------------------------------------
 
 
-def checked(part: ir.Media) -> bytes:
+def checked(part: ir.Media, webp: bool = False) -> bytes:
     """The bytes of an image of a known format and a bearable size."""
     at = part.at or part.kind
     if part.data is None:
@@ -100,7 +105,7 @@ def checked(part: ir.Media) -> bytes:
         raise InvalidRequest(f"{at}: the image has more than {BYTES >> 20} MiB", param=at)
     try:
         data = base64.b64decode("".join(part.data.split()), validate=True)
-        width, height = size(data)
+        width, height = size(data, webp)
     except (ValueError, struct.error, binascii.Error) as error:
         told = error if type(error) is ValueError else "its data is no whole image in base64"
         raise InvalidRequest(f"{at}: {told}", param=at) from None
@@ -113,7 +118,7 @@ def checked(part: ir.Media) -> bytes:
     return data
 
 
-def size(data: bytes) -> tuple[int, int]:
+def size(data: bytes, webp: bool = False) -> tuple[int, int]:
     """Width and height, as the image's header has them. Raises ValueError for what is none."""
     if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
         width, height = struct.unpack(">II", data[16:24])
@@ -123,9 +128,26 @@ def size(data: bytes) -> tuple[int, int]:
         return width, height
     if data.startswith(b"\xff\xd8"):
         return _jpeg(data)
-    webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-    found = "a WebP" if webp else "no image of a known format"
+    is_webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    if is_webp and webp:
+        return _webp(data)
+    found = "a WebP" if is_webp else "no image of a known format"
     raise ValueError(f"it is {found}; send a PNG, a JPEG or a GIF")
+
+
+def _webp(data: bytes) -> tuple[int, int]:
+    """From the first chunk, of which there are three kinds."""
+    match data[12:16]:
+        case b"VP8X":
+            width, wide, height, high = struct.unpack("<HBHB", data[24:30])
+            return (wide << 16 | width) + 1, (high << 16 | height) + 1
+        case b"VP8L":
+            (bits,) = struct.unpack("<I", data[21:25])
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        case b"VP8 ":
+            width, height = struct.unpack("<HH", data[26:30])
+            return width & 0x3FFF, height & 0x3FFF
+    raise ValueError("the WebP has no frame")
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:

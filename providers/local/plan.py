@@ -50,13 +50,13 @@ def plan(
     template: ChatTemplate,
     *,
     enforced: bool = False,
-    sees: bool = False,
+    images: Images | None = None,
     limits: str = TEXT_ONLY,
     tool_format: ToolFormat = FORMATS["hermes"],
     tokens: Container[str] = (),
 ) -> Plan:
-    """Raises `NotSupported` for what the model cannot be shown; `sees` says that it reads images,
-    `limits` what it reads, and `tokens` the marks that it knows.
+    """Raises `NotSupported` for what the model cannot be shown; `images` takes those that it
+    is shown, `limits` says what it reads, and `tokens` the marks that it knows.
 
     `enforced` says that the engine keeps to grammars: then no beginning of an answer is needed
     to have a tool called.
@@ -79,7 +79,6 @@ def plan(
     continued = ""
     if groups and groups[-1].role == "assistant" and _only_text(groups[-1].parts):
         continued = ir.text_of(tuple(groups.pop().parts)).rstrip()
-    images = Images() if sees else None
     mapper = Mapper(template, names, ledger, images, limits)
     messages = mapper.messages(groups, extra_system)
     offered = names.offered(tools)

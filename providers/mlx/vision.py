@@ -21,7 +21,7 @@ from .loading import words
 from .outline import json_of, room
 from .vocabulary import Vocabulary
 
-FORMATS = ("PNG", "JPEG", "GIF")
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 WORD = "images"  # that a template is asked to show an image beside
 
 
@@ -50,6 +50,8 @@ class Sight:
 
 class Eyes:
     """A model's processor of images; any thread may use it."""
+
+    webp = True
 
     def __init__(self, processor: Any, placeholder: str, index: int | None) -> None:
         self._processor = processor

@@ -36,6 +36,30 @@ def test_an_images_size_is_read_from_its_header(data: bytes, expected: tuple[int
     assert checked(image(data)) == data
 
 
+def webp(kind: bytes, header: bytes) -> bytes:
+    return b"RIFF\0\0\0\0WEBP" + kind + b"\0\0\0\0" + header
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (webp(b"VP8 ", b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 300, 0x4000 | 20)), (300, 20)),
+        (webp(b"VP8L", b"\x2f" + struct.pack("<I", 299 | 19 << 14)), (300, 20)),
+        (webp(b"VP8X", b"\0\0\0\0" + struct.pack("<HBHB", 299, 0, 0, 1)), (300, 65537)),
+    ],
+    ids=["lossy", "lossless", "extended"],
+)
+def test_the_size_of_a_webp_is_read_where_an_engine_reads_them(
+    data: bytes, expected: tuple[int, int]
+) -> None:
+    assert size(data, webp=True) == expected
+    with pytest.raises(InvalidRequest, match="a WebP; send a PNG"):
+        checked(image(data))
+    for cut in (14, 22, 29 if data[12:16] == b"VP8X" else 23):
+        with pytest.raises(InvalidRequest, match=r"no frame|no whole image"):
+            checked(image(data[:cut]), webp=True)
+
+
 def test_base64_may_be_broken_into_lines() -> None:
     data = png(1, 2, 3)
     assert checked(image(base64.encodebytes(data).decode())) == data
@@ -83,6 +107,8 @@ class Picture:
 
 class Eyes:
     """Sees an image as a token, so many positions as it is wide, and another token."""
+
+    webp = False
 
     def look(self, data: bytes) -> Sequence[list[int] | Any]:
         if data == JPEG:

@@ -195,7 +195,7 @@ async def test_an_image_counts_as_the_tokens_that_it_takes(qwen: Local) -> None:
     assert one - none == two - one == patches + marks + newline
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP"])
 async def test_these_formats_are_read(qwen: Local, form: str) -> None:
     from PIL import Image
 
@@ -252,9 +252,8 @@ async def test_a_cancelled_answer_leaves_its_slot(qwen: Local) -> None:
 async def half_read(path: Path) -> tuple[Told, Told]:
     """What is said alone, and beside a prompt that is dropped in the midst of being read."""
     with seeing(path, prefill_chunk=16) as seer:
-        alone, beside, long = [
-            await job(seer, pieces) for pieces in (["Hm", RED], ["Hm", RED], ["word " * 100, BLUE])
-        ]
+        prompts: list[Pieces] = [["Hm", RED], ["Hm", RED], ["word " * 100, BLUE]]
+        alone, beside, long = [await job(seer, pieces) for pieces in prompts]
         seer.admit(alone)
         first = done(seer, alone)
         seer.admit(beside)
