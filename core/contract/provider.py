@@ -131,6 +131,8 @@ class Provider(ABC):
     Config: ClassVar[ConfigModel]
     lazy: ClassVar[bool] = False
     """Listing the models takes I/O: it is done when a name is looked for, and not at the start."""
+    warms: ClassVar[bool] = False
+    """A prompt that it has read costs less when it comes again, and reading one costs no money."""
 
     @classmethod
     def probe(cls) -> Sequence[str] | None:

@@ -22,7 +22,7 @@ from ..contract.executor import Executor
 from ..contract.losses import DROPS, HEADER, Ledger, fidelity
 from ..contract.provider import Prepared
 from ..contract.state import Records
-from . import attaching, compacting, orchestrating, shortening
+from . import attaching, compacting, orchestrating, shortening, warming
 from .call import Call, Reply
 from .pump import Pump, Stage, fold
 from .registry import Target
@@ -116,13 +116,17 @@ async def translate(
     session: Session | None = None,
     executors: Sequence[Executor] = (),
 ) -> Reply:
-    ready, losses = await prepared(api, request, target, route, seals, records, executors)
+    asked = request if call.generate else warming.briefest(request)
+    ready, losses = await prepared(api, asked, target, route, seals, records, executors)
     shown = {} if session is None else session.opened.shown
     created = int(time.time()) if session is None else session.created
     context = Context(call.token, created, target.name, losses, shown)
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
-    choices = range(request.sampling.n)
-    runs = [ready.run(choice) if call.generate else _nothing(target.name) for choice in choices]
+    if call.generate:
+        runs = [ready.run(choice) for choice in range(request.sampling.n)]
+    else:
+        warms = target.provider.warms
+        runs = [warming.read(ready.run(0)) if warms else warming.nothing(target.name)]
     stages: list[Stage] = []
     if request.compacts and call.generate:
         stages = [compacting.Compacting(seals, api.compacted).feed for _ in runs]
@@ -150,12 +154,6 @@ def _is_marked(api: Api, ready: Prepared) -> bool:
     thought does not, since it goes with an id that our answer has another one for.
     """
     return ready.api != "" and (ready.api != api.name or api.opaque == "sealed")
-
-
-async def _nothing(model: str) -> AsyncIterator[ir.Event]:
-    """The answer to a call for which nothing is to be generated."""
-    yield ir.Started("", model)
-    yield ir.Finished(ir.Stop("end"), ir.Usage(0, 0))
 
 
 async def _alone(run: AsyncIterator[ir.Event], stage: Stage | None = None) -> ir.Response:

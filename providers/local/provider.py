@@ -42,6 +42,7 @@ class Local(Provider):
     """The base of every provider whose models run in this process."""
 
     config: LocalConfig
+    warms: ClassVar[bool] = True
     features: ClassVar[frozenset[str]] = frozenset({"streaming"})
     constrains: ClassVar[bool] = False
     """Whether the engine heeds the `constraint` of a job."""

@@ -110,10 +110,13 @@ async def heard(connection: ClientConnection) -> dict[str, Any]:
     return message
 
 
+ENDS = ("response.completed", "response.incomplete", "response.failed", "error")
+
+
 async def ended(connection: ClientConnection) -> list[dict[str, Any]]:
     """All messages up to the end of an answer."""
     messages = [await heard(connection)]
-    while messages[-1]["type"] not in ("response.completed", "response.failed", "error"):
+    while messages[-1]["type"] not in ENDS:
         messages.append(await heard(connection))
     return messages
 

@@ -106,6 +106,22 @@ async def test_a_prewarm_may_have_nothing_but_instructions() -> None:
         assert told() == [("user", "go")]
 
 
+@pytest.mark.engine
+async def test_a_prewarm_has_an_engine_read_the_prompt() -> None:
+    tiny = {"type": "llamacpp", "config": {"model": "builtin:tiny", "context": 1024}}
+    engine = {"providers": {"tiny": tiny}, "models": {"telling": {"provider": "tiny"}}}
+    async with listening(**engine) as stack, stack.open() as connection:
+        warm = await answered(connection, "a long prompt " * 20, store=False, generate=False)
+        assert (warm["status"], warm["output"]) == ("completed", [])
+        read = warm["usage"]["input_tokens"]
+        assert (read > 60, warm["usage"]["output_tokens"]) == (True, 0)
+        assert warm["max_output_tokens"] is None
+        goes_on = {"previous_response_id": warm["id"], "max_output_tokens": 4, "store": False}
+        await say(connection, "go", **goes_on)
+        *_, last = await ended(connection)
+        assert last["response"]["usage"]["input_tokens_details"]["cached_tokens"] > read - 10
+
+
 async def test_a_stored_answer_has_the_same_name_over_both_transports() -> None:
     async with listening() as stack, stack.client() as client, stack.open() as connection:
         first = await answered(connection, "hello")
