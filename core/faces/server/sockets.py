@@ -199,7 +199,7 @@ class Calls:
 
     async def _write(self, *messages: bytes) -> None:
         if messages:
-            await self._tell({"type": SEND, "messages": messages})
+            await self._tell({"type": SEND, "texts": messages})
 
     async def _tell(self, message: Message) -> None:
         try:

@@ -42,7 +42,7 @@ class Protocol(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         match message["type"]:
             case sockets.SEND:
-                await self._send(message["messages"])
+                await self._send(message["texts"])
             case sockets.ABORT:
                 self.transport.abort()
             case _:

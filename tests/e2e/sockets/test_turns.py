@@ -109,7 +109,10 @@ async def test_a_prewarm_may_have_nothing_but_instructions() -> None:
 @pytest.mark.engine
 async def test_a_prewarm_has_an_engine_read_the_prompt() -> None:
     tiny = {"type": "llamacpp", "config": {"model": "builtin:tiny", "context": 1024}}
-    engine = {"providers": {"tiny": tiny}, "models": {"telling": {"provider": "tiny"}}}
+    engine: dict[str, Any] = {
+        "providers": {"tiny": tiny},
+        "models": {"telling": {"provider": "tiny"}},
+    }
     async with listening(**engine) as stack, stack.open() as connection:
         warm = await answered(connection, "a long prompt " * 20, store=False, generate=False)
         assert (warm["status"], warm["output"]) == ("completed", [])
