@@ -12,8 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from ...core.canon import ir
 from ...core.canon.errors import StackError
@@ -24,6 +23,8 @@ from .formats.nesting import Nesting
 from .formats.reasoning import REASONING, THINK, THINK_END, ReasoningFormat
 from .formats.source import Malformed, Source
 from .formats.table import FORMATS, ToolFormat
+from .parts import Parts
+from .states import State, marks_by_state
 
 __all__ = ["CALL", "CALL_END", "MARKS", "THINK", "THINK_END", "Nesting", "Offered", "Parser"]
 
@@ -41,24 +42,6 @@ UNREADABLE = (
     "the model wrote a tool call that cannot be read ({}); ask again, or set "
     "`malformed_calls: text` to get such calls as text"
 )
-
-Kind: TypeAlias = Literal["opens", "closes", "calls", "starts"]
-
-
-class State(Enum):
-    GAP = "between parts"
-    THINKING = "inside reasoning"
-    TEXT = "inside text"
-    CALL = "where a format's reader reads"
-
-
-# Which kinds of marks are read where; all else is text of the state.
-TABLE: dict[State, tuple[Kind, ...]] = {
-    State.GAP: ("opens", "calls", "starts"),
-    State.THINKING: ("closes",),
-    State.TEXT: ("calls",),
-    State.CALL: (),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +86,7 @@ class Parser:
         self._stops = StopStrings(stop)
         # With stop strings about, white space goes out at once: one of them may be made of it.
         self._trims = bool(tools) and not stop
-        self._marks = _marks(tool_format, reasoning_format, bool(tools))
+        self._marks = marks_by_state(tool_format, reasoning_format, bool(tools))
         self._silent = frozenset(tool_format.starts)
         self._source = Source()
         self._reader: Generator[None, None, None] | None = None
@@ -111,10 +94,8 @@ class Parser:
         self._state = State.THINKING if thinking else State.GAP
         self._beginning = not thinking
         self._cut = False
-        self._index = -1
-        self._open: type[ir.Part] | None = None
+        self._parts = Parts()
         self._arguments: list[str] = []
-        self._events: list[ir.Event] = []
         self.calls = 0
         self.done = False
         self.failed = False
@@ -128,7 +109,7 @@ class Parser:
 
     @property
     def thinking(self) -> bool:
-        return self._state is State.THINKING or self._open is ir.Reasoning
+        return self._state is State.THINKING or self._parts.open is ir.Reasoning
 
     @property
     def held(self) -> int:
@@ -146,16 +127,12 @@ class Parser:
         events = self._run()
         if not self.failed:
             self._end()
-        return events + self._taken()
+        return events + self._parts.taken()
 
     def _run(self) -> list[ir.Event]:
         while not self.done and self._STEPS[self._state](self):
             pass
-        return self._taken()
-
-    def _taken(self) -> list[ir.Event]:
-        events, self._events = self._events, []
-        return events
+        return self._parts.taken()
 
     # What each state does with the text; False asks for more -------------------------------------
 
@@ -230,7 +207,7 @@ class Parser:
         """What the reader has not settled is text; a call that it began ends with what it has."""
         source = self._source
         self._state = State.TEXT if source.mark else State.GAP
-        if self._open is ir.ToolCall:
+        if self._parts.open is ir.ToolCall:
             self.calls += not self._cut
             self._end()
             self._broken(NOT_WHOLE)
@@ -269,11 +246,12 @@ class Parser:
         self._end()
         offered = self._known(name)
         call = ir.ToolCall(self._mint(), offered.name, "", offered.kind)
-        self._started(replace(call, namespace=offered.namespace))
+        self._parts.start(replace(call, namespace=offered.namespace))
+        self._arguments = []
 
     def arguments(self, text: str) -> None:
         self._arguments.append(text)
-        self._delta(text)
+        self._parts.delta(text)
 
     def end(self) -> None:
         self._end()
@@ -288,7 +266,7 @@ class Parser:
         kind = self._known(name).kind
         text = _text(arguments, kind)
         self.begin(name)
-        self._delta(text)
+        self._parts.delta(text)
         self._arguments = ["{}" if kind == "custom" else text]
         self.end()
 
@@ -302,7 +280,7 @@ class Parser:
             raise _Enough
 
     def think(self, text: str) -> None:
-        self._write(ir.Reasoning, text if self._open is ir.Reasoning else text.lstrip())
+        self._parts.write(ir.Reasoning, text if self._parts.open is ir.Reasoning else text.lstrip())
 
     def part(self) -> None:
         self._end()
@@ -315,58 +293,20 @@ class Parser:
         if self._strict and not self._cut:
             self._end()
             error = StackError(UNREADABLE.format(why or text), code="malformed_tool_call")
-            self._events.append(ir.Failed(error))
+            self._parts.fail(error)
             self.done = self.failed = True
 
     # Events --------------------------------------------------------------------------------------
 
     def _say(self, text: str) -> None:
-        self._write(ir.Text, self._stops.feed(text))
+        self._parts.write(ir.Text, self._stops.feed(text))
         if self._stops.met is not None:
             self.done = True
             self._end()
 
-    def _write(self, kind: type[ir.Text] | type[ir.Reasoning], text: str) -> None:
-        if not text:
-            return
-        if self._open is not kind:
-            self._close()
-            self._started(kind(""))
-        self._delta(text)
-
-    def _started(self, part: ir.Text | ir.Reasoning | ir.ToolCall) -> None:
-        self._index += 1
-        self._open = type(part)
-        self._arguments = []
-        self._events.append(ir.PartStarted(self._index, part))
-
-    def _delta(self, text: str) -> None:
-        if text:
-            self._events.append(ir.Delta(self._index, text))
-
     def _end(self) -> None:
-        self._write(ir.Text, self._stops.flush())
-        self._close()
-
-    def _close(self) -> None:
-        if self._open is not None:
-            self._events.append(ir.PartEnded(self._index))
-            self._open = None
-
-
-def _marks(
-    tools: ToolFormat, reasoning: ReasoningFormat, offered: bool
-) -> dict[State, dict[str, State | Reader]]:
-    kinds: dict[Kind, Mapping[str, State | Reader]] = {
-        "opens": {reasoning.opens: State.THINKING} if reasoning.opens else {},
-        "closes": {reasoning.closes: State.GAP} if reasoning.closes else {},
-        "calls": tools.marks if offered else {},
-        "starts": tools.starts if offered else {},
-    }
-    return {
-        state: {mark: to for kind in found for mark, to in kinds[kind].items()}
-        for state, found in TABLE.items()
-    }
+        self._parts.write(ir.Text, self._stops.flush())
+        self._parts.end()
 
 
 def _is_json(text: str) -> bool:

@@ -14,7 +14,8 @@ from polystack.core.canon import ir
 from polystack.core.canon.collect import collect
 from polystack.core.canon.grammar import Grammar
 from polystack.core.canon.stopping import StopStrings, unsettled
-from polystack.providers.local.parser import TABLE, Nesting, Offered, Parser, State
+from polystack.providers.local.parser import Nesting, Offered, Parser
+from polystack.providers.local.states import TABLE, State
 
 TOOLS = {
     "get_weather": Offered("get_weather"),
