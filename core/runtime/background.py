@@ -187,5 +187,5 @@ class Job:
             if await self._records.swap(Record(self._kind, self._id, ended), found):
                 return
         except StackError as error:  # too large to be kept, say
-            self._session.failed(error)
+            self._session.give_up(error)
         await self._change(self._session.broken)  # or it was cancelled in the meantime

@@ -44,6 +44,11 @@ class Detached(Session):
     def failed(self, error: StackError) -> None:
         self._ended, self._error = None, error
 
+    def give_up(self, error: StackError) -> None:
+        """The answer cannot be kept, nor any part of it."""
+        self.failed(error)
+        self._context = None
+
     async def keep(self, answer: Document, response: ir.Response) -> None:
         self._ended = answer, response
 

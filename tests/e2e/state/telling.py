@@ -56,7 +56,8 @@ class Telling(Provider):
             return
         if "fail" in wanted:
             raise UpstreamError("it failed, as it was told to")
-        parts: list[ir.Part] = [ir.Text(f"turn {len(request.turns)}")]
+        said = "x" * 50_000 if "much" in wanted else f"turn {len(request.turns)}"
+        parts: list[ir.Part] = [ir.Text(said)]
         if "think" in wanted:
             parts.insert(0, ir.Reasoning("I thought about it"))
         if "call" in wanted:

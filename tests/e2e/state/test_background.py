@@ -11,11 +11,13 @@ from typing import Any
 import openai
 import pytest
 
+from polystack.core import Stack
 from polystack.core.contract.state import JOURNAL
+from polystack.core.runtime import background
 from polystack.core.runtime.background import Pace
 from polystack.core.runtime.call import Call
 
-from .telling import Telling, listened, reached, telling
+from .telling import DISTRIBUTION, Telling, listened, reached, telling
 
 SHARED = pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
 ENDED = ("completed", "failed", "incomplete", "cancelled")
@@ -140,6 +142,42 @@ async def test_one_waits_for_its_turn(store: dict[str, Any]) -> None:
         assert len(Telling.seen) == 2
 
 
+async def test_an_answer_that_is_too_large_to_be_kept_says_so() -> None:
+    async with working(store={"type": "memory", "config": {"max_bytes": 20_000}}) as at:
+        made = await at.client.responses.create(input="say much", background=True)
+        found = await ended(at.client, made.id)
+        assert (found.status, found.output) == ("failed", [])
+        assert "bytes" in found.error.message
+
+
+async def test_one_too_many_is_refused_before_anything_is_kept(
+    monkeypatch: pytest.MonkeyPatch, store: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(background, "WAITING", 1)
+    async with working(store=store | {"background": 1}) as at:
+        client = at.client.with_options(max_retries=0)
+        for _ in range(2):
+            await client.responses.create(input="wait", background=True)
+        with pytest.raises(openai.InternalServerError, match="too many answers wait") as caught:
+            await client.responses.create(input="wait", background=True)
+        assert caught.value.status_code == 503
+        Telling.gate.set()
+        await at.settled()
+        assert len(Telling.seen) == 2
+
+
+def test_a_program_without_a_loop_polls_and_streams() -> None:
+    with Stack.load(DISTRIBUTION, providers=[Telling]) as stack:
+        client: Any = stack.openai()
+        made = client.responses.create(input="a", background=True)
+        while made.status not in ENDED:
+            made = client.responses.retrieve(made.id)
+        assert made.output_text == "turn 1"
+        events = list(client.responses.create(input="a", background=True, stream=True))
+        again = client.responses.retrieve(events[0].response.id, stream=True, starting_after=2)
+        assert list(again) == events[3:]
+
+
 # Cancelling --------------------------------------------------------------------------------------
 
 
@@ -156,6 +194,22 @@ async def test_a_response_is_cancelled_once_and_for_all(over: str) -> None:
         assert second.status == "cancelled"
         assert second.output_text == "so "  # what there was of it is kept
         assert await client.responses.retrieve(made.id) == second
+
+
+async def test_a_conversation_gets_what_has_ended_and_nothing_of_what_was_cancelled() -> None:
+    async with working() as at:
+        client = at.client
+        talk = await client.conversations.create()
+        asked = {"background": True, "conversation": talk.id}
+        made = [await client.responses.create(input=f"wait {n}", **asked) for n in range(3)]
+        await reached(3)
+        await client.responses.cancel(made[1].id)
+        Telling.gate.set()
+        await at.settled()
+        items = await client.conversations.items.list(talk.id, order="asc")
+        texts = [item.content[0].text async for item in items]
+        assert sorted(texts[::2]) == ["wait 0", "wait 2"]
+        assert texts[1::2] == ["so it is"] * 2
 
 
 async def test_one_that_has_ended_stays_as_it_is(over: str) -> None:
@@ -232,6 +286,17 @@ async def test_a_stream_goes_on_where_its_client_left_it(over: str) -> None:
 async def _resumed(client: Any, id: str, after: int | None) -> list[Any]:
     more = {} if after is None else {"starting_after": after}
     return [event async for event in await client.responses.retrieve(id, stream=True, **more)]
+
+
+async def test_the_sdks_helper_goes_on_with_a_stream(over: str) -> None:
+    async with working(over) as at:
+        made = await at.client.responses.create(input="wait", background=True, stream=True)
+        id = (await anext(aiter(made))).response.id
+        await made.close()
+        Telling.gate.set()
+        async with at.client.responses.stream(response_id=id, starting_after=3) as stream:
+            final = await stream.get_final_response()
+        assert final.output_text == "so it is"
 
 
 @SHARED
