@@ -7,8 +7,9 @@ whose value the model cannot tell from silence, `_empty` a text's empty lists. `
 input was a string), `_untyped` (a message had no type), `_list` (a lone plain text stood in a list)
 and `_type` (a text's unusual type) are forms of content; `_content` is an opaque that is a content
 part and no item, `_message` what the message around an answer's text said beside it; `_namespace`
-and `_item` are what enclosed a tool; `_format`, `_tools`, `_generate_summary`, `_summary` and
-`_no_summary` hold what the field of that name held, where the model holds its meaning only.
+and `_item` are what enclosed a tool, `_found` marks one that a search has found; `_format`,
+`_tools`, `_generate_summary`, `_summary` and `_no_summary` hold what the field of that name held,
+where the model holds its meaning only.
 """
 
 from __future__ import annotations

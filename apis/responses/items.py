@@ -14,10 +14,11 @@ from ...core.canon import ir
 from ...core.canon.errors import InvalidRequest
 from ...core.contract.api import Document
 from ...core.contract.losses import Ledger
-from . import hosted, schema
+from ..validation import validate
+from . import builtin, hosted, schema
 from .content import decode_content, encode_content, shape
 from .extras import NAME, extra, given, is_native, note_foreign, own, remembered, unnamed
-from .tools import decode_tools, encode_tools, from_item, item_tools
+from .tools import decode_tools, encode_tools, found_by, from_item, item_tools
 
 # What the client's side says; every other item of an unknown type is the model's own.
 CLIENT_ITEMS = frozenset({"mcp_approval_response", "compaction_trigger", "configuration_update"})
@@ -44,7 +45,18 @@ def decode_input(
             tools += from_item(found, {"index": i, "item": kept})
         else:
             turns.append(_decode_item(item, at))
+        if isinstance(item, schema.SearchOutput):
+            tools += _found(item, at)
     return tuple(turns), tuple(tools)
+
+
+def _found(item: schema.SearchOutput, at: str) -> tuple[ir.Tool, ...]:
+    try:
+        found = validate(schema.FoundTools, {"tools": item.tools})
+    except InvalidRequest as error:
+        param = f"{at}.{error.param}"
+        raise InvalidRequest(f"{at}.{error.message}", param=param) from None
+    return found_by(decode_tools(found.tools, f"{at}.tools"))
 
 
 def _decode_item(item: schema.InputItem, at: str) -> ir.Turn:
@@ -74,9 +86,9 @@ def _decode_item(item: schema.InputItem, at: str) -> ir.Turn:
             # One without tools has nothing to say, but it has a place.
             data = {**unnamed(item), "type": kind, "tools": []}
             return ir.Turn("developer", (ir.Opaque(NAME, kind, data, at=at),), at=at)
-        case schema.UnknownItem(type=kind):
+        case schema.UnknownItem(type=kind) | schema.SearchOutput(type=kind):
             data = {**item.model_dump(exclude_unset=True)}
-            meant = hosted.meaning(data, at)
+            meant = hosted.meaning(data, at) or builtin.meaning(data, at)
             client = kind.endswith("_output") or kind in CLIENT_ITEMS
             opaque = ir.Opaque(NAME, kind, data, meant, at=at)
             return ir.Turn("user" if client else "assistant", (opaque,), at=at)

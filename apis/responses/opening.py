@@ -39,8 +39,8 @@ def open_item(part: Shown, index: int, view: View) -> OpenItem:
             return Listing(part, index, view)
         case ir.ToolCall(kind="server", pending=False):
             return ServerCall(part, index, view)
-        case ir.ToolCall(kind="server"):
-            return OpenItem(part, index, view)
+        case ir.ToolCall() if part.kind == "server" or view.builtin(part) is not None:
+            return OpenItem(part, index, view)  # there at once, or shown when it is whole
         case ir.ToolCall():
             return Call(part, index, view)
         case ir.Opaque():

@@ -6,8 +6,8 @@ of its part. What this protocol has no item for is booked as a loss and takes no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import orjson
@@ -15,7 +15,8 @@ import orjson
 from ...core.canon import ir
 from ...core.contract.api import Context, Document
 from ...core.contract.losses import Ledger
-from . import hosted
+from . import builtin, hosted
+from .builtin import Builtin
 from .content import encode_citation, encode_logprob
 from .extras import NAME, given, own, remembered
 from .request import SEALED
@@ -36,9 +37,17 @@ class View:
     summary: bool  # thoughts are shown as a summary, the form that the client asked for
     sealed: bool
     logprobs: bool
+    builtins: Mapping[str, Builtin] = field(default_factory=dict)
 
     def item_id(self, part: Shown, index: int) -> str:
-        return f"{prefix(part)}_{self.token}_{index}"
+        known = self.builtin(part)
+        return f"{known.prefix if known else prefix(part)}_{self.token}_{index}"
+
+    def builtin(self, part: Shown) -> Builtin | None:
+        """What the part is a call of, if that has an item of its own type."""
+        if not isinstance(part, ir.ToolCall) or part.kind != "function" or part.namespace:
+            return None
+        return self.builtins.get(part.name)
 
 
 def view(request: ir.Request, context: Context) -> View:
@@ -49,6 +58,7 @@ def view(request: ir.Request, context: Context) -> View:
         summary=request.reasoning.summary not in (None, "none"),
         sealed=SEALED in include,
         logprobs=request.sampling.logprobs,
+        builtins=builtin.offered(request.tools),
     )
 
 
@@ -135,6 +145,8 @@ def write_item(part: Shown, index: int, status: Status, view: View) -> Document:
             # The one item without a status.
             fields = _write_call(part) | {"input": part.arguments}
             kind = "custom_tool_call"
+        case ir.ToolCall() if (known := view.builtin(part)) is not None:
+            fields, kind = builtin.write_call(known, part, status), known.item
         case ir.ToolCall():
             fields = _write_call(part) | {"arguments": part.arguments, "status": status}
             kind = "function_call"

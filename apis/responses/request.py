@@ -29,7 +29,14 @@ from .extras import (
     unnamed,
 )
 from .items import decode_input, encode_input
-from .tools import decode_choice, decode_tools, encode_choice, encode_tools, own_tools
+from .tools import (
+    decode_choice,
+    decode_tools,
+    encode_choice,
+    encode_tools,
+    own_tools,
+    without_doubles,
+)
 
 LOGPROBS = "message.output_text.logprobs"
 SEALED = "reasoning.encrypted_content"
@@ -68,7 +75,7 @@ def decode(document: object, operation: str = "create") -> ir.Request:
     if asked.input == [] and not asked.instructions:
         raise InvalidRequest("input: must hold at least one item", param="input")
     turns, item_tools = decode_input(asked.input if asked.input is not None else ())
-    tools = decode_tools(asked.tools or (), "tools") + item_tools
+    tools = without_doubles(decode_tools(asked.tools or (), "tools") + item_tools)
     instructions = asked.instructions
     request = ir.Request(
         asked.model,

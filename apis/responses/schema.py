@@ -199,6 +199,17 @@ class AdditionalTools(Wire):
     tools: list[Tool]
 
 
+class SearchOutput(Item):
+    """Kept as it is; its tools are read as `FoundTools`."""
+
+    type: str
+    tools: list[dict[str, Any]] = []
+
+
+class FoundTools(Wire):
+    tools: list[Tool]
+
+
 class ItemReference(Wire):
     type: str | None = None
     id: str
@@ -216,6 +227,7 @@ ITEMS = {
     "function_call_output": "CallOutput",
     "custom_tool_call_output": "CallOutput",
     "additional_tools": "AdditionalTools",
+    "tool_search_output": "SearchOutput",
     "item_reference": "ItemReference",
 }
 
@@ -238,6 +250,7 @@ InputItem = Annotated[
     | Annotated[CustomCall, Tag("CustomCall")]
     | Annotated[CallOutput, Tag("CallOutput")]
     | Annotated[AdditionalTools, Tag("AdditionalTools")]
+    | Annotated[SearchOutput, Tag("SearchOutput")]
     | Annotated[ItemReference, Tag("ItemReference")]
     | Annotated[UnknownItem, Tag("UnknownItem")],
     Discriminator(item_tag),

@@ -18,6 +18,7 @@ from ...core.contract.api import Document
 from ...core.contract.losses import Ledger
 from ..toolservers import TYPE, server_of
 from . import schema
+from .builtin import function_of
 from .extras import NAME, extra, given, is_native, note_foreign, own, remembered, unnamed
 
 FREE = {"type": "text"}  # the format of a custom tool that takes anything
@@ -41,6 +42,22 @@ def decode_tools(tools: Sequence[schema.Tool], at: str) -> tuple[ir.Tool, ...]:
 def from_item(tools: tuple[ir.Tool, ...], item: Document) -> tuple[ir.Tool, ...]:
     """The tools of an `additional_tools` item, each remembering it."""
     return tuple(replace(tool, extra=extra(_entries(tool), {"_item": item})) for tool in tools)
+
+
+def found_by(tools: tuple[ir.Tool, ...]) -> tuple[ir.Tool, ...]:
+    """The tools that a search has found: they stand in its output, and nowhere else."""
+    return tuple(replace(tool, extra=extra(_entries(tool), {"_found": True})) for tool in tools)
+
+
+def without_doubles(tools: Iterable[ir.Tool]) -> tuple[ir.Tool, ...]:
+    """Without what was found and is on offer already."""
+    kept: list[ir.Tool] = []
+    seen: set[tuple[str | None, str]] = set()
+    for tool in tools:
+        if remembered(tool, "_found") is None or (tool.namespace, tool.name) not in seen:
+            kept.append(tool)
+        seen.add((tool.namespace, tool.name))
+    return tuple(kept)
 
 
 def _flatten(
@@ -93,7 +110,9 @@ def _decode_tool(tool: schema.Tool, at: str, namespace: str | None) -> ir.Tool:
             return _server_tool("namespace", kept | {"name": name, "tools": []}, at, namespace)
         case schema.Unknown(type=kind):
             found = _server_tool(kind, kept, at, namespace)
-            return replace(found, server=server_of(kept, at)) if kind == TYPE else found
+            if kind == TYPE:
+                return replace(found, server=server_of(kept, at))
+            return replace(found, function=function_of(kind, kept, at))
 
 
 def _server_tool(kind: str, kept: dict[str, Any], at: str, namespace: str | None) -> ir.Tool:
@@ -123,7 +142,12 @@ def _decode_grammar(format: dict[str, Any] | None, at: str) -> ir.ToolGrammar | 
 
 def own_tools(request: ir.Request) -> tuple[ir.Tool, ...]:
     """The tools of the request's own field `tools`."""
-    return tuple(tool for tool in request.tools if remembered(tool, "_item") is None)
+    elsewhere = ("_item", "_found")
+    return tuple(
+        tool
+        for tool in request.tools
+        if all(remembered(tool, place) is None for place in elsewhere)
+    )
 
 
 def item_tools(request: ir.Request) -> list[tuple[Document, list[ir.Tool]]]:

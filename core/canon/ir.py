@@ -238,7 +238,8 @@ class Tool(Node):
     """A tool on offer. `schema` is the JSON Schema of a function's arguments (None: not given);
 
     `grammar` constrains a custom tool; `type` is the wire type of a server tool, and `server` is
-    where the functions are that it stands for, if it stands for any.
+    where the functions are that it stands for, if it stands for any. One that the client runs,
+    under a type of its protocol, stands for a plain `function`.
     """
 
     name: str
@@ -250,6 +251,7 @@ class Tool(Node):
     grammar: ToolGrammar | None = None
     type: str | None = None
     server: ToolServer | None = None
+    function: Tool | None = None
 
 
 @node()

@@ -499,6 +499,7 @@ class Stack:
         translated = route.kind == "translated"
         request = await attaching.attached(request, self._records(call), Ledger(), translated)
         if translated:
+            request = orchestrating.plain(request)
             request = await orchestrating.shown_to_model(request, self._runners)
         count = await target.provider.count_tokens(request)
         headers = {"x-stack-token-count": "estimated" if count.estimated else "exact"}

@@ -51,6 +51,7 @@ async def prepared(
     if not translated:
         executors = ()  # the upstream runs its own server tools
     request = await attaching.attached(request, records, losses, translated)
+    request = orchestrating.plain(request) if translated else request
     if request.compacts:
         request = compacting.asked(request)
     return await _prepared(request, target, seals, losses, executors, api.handles)
@@ -88,7 +89,7 @@ async def generate(
     """One answer as canonical events, checked; what fails before `Started` is raised."""
     if request.compacts:
         raise InvalidRequest("compacts: a conversation in brief is for clients of a protocol")
-    request = replace(request, model=target.model.id)
+    request = orchestrating.plain(replace(request, model=target.model.id))
     ready, _ = await _prepared(request, target, seals, Ledger(), executors)
     pump, started = Pump([ready.run(0)]), False
     try:

@@ -15,10 +15,11 @@ from ...contract.executor import Executor
 from ...contract.losses import Loss
 from ...contract.provider import Prepared, Provider
 from .offering import Offer, offered
+from .plain import plain
 from .rounds import Rounds, spelled_out
 from .telling import told
 
-__all__ = ["prepared", "shown_to_model"]
+__all__ = ["plain", "prepared", "shown_to_model"]
 
 
 async def prepared(

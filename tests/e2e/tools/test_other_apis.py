@@ -105,7 +105,7 @@ async def test_what_messages_says_of_servers_is_no_loss_where_it_is_run() -> Non
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_chat_shows_the_words_alone_and_books_the_calls(streamed: bool) -> None:
     first: list[ir.Part] = [ir.Text("let me see: "), calling("add", a=2, b=3)]
-    asked = {"model": "acting", "messages": [{"role": "user", "content": "go"}]}
+    asked: dict[str, Any] = {"model": "acting", "messages": [{"role": "user", "content": "go"}]}
     asked |= {"tools": [CHAT_TOOL], "stream": streamed}
     async with acting(first, SAY_DONE) as stack:
         client = stack.openai()
