@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
-from uuid import uuid4
 
 import postgres_server
+import psycopg
 import pytest
 
 from polystack.core.stores.sql.postgres import Postgres, PostgresConfig
@@ -25,12 +25,19 @@ def sqlite_store(tmp_path: Path) -> Make:
     return make
 
 
+@pytest.fixture(scope="session")
+def emptied(postgres: str) -> str:
+    return postgres_server.new_database(postgres, "emptied")
+
+
 @pytest.fixture
-def postgres_store(postgres: str) -> Make:
-    url = postgres_server.new_database(postgres, uuid4().hex)
+def postgres_store(emptied: str) -> Make:
+    with psycopg.connect(emptied, autocommit=True) as connection:  # a new database takes longer
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
 
     def make(**config: Any) -> Sql:
-        return Postgres(PostgresConfig.model_validate({"url": url, **config}))
+        return Postgres(PostgresConfig.model_validate({"url": emptied, **config}))
 
     return make
 
