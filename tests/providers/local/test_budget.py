@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import pytest
 from residing import Slow, opened, used
 
-from polystack.core.canon.errors import ConfigError, Conflict, Overloaded
+from polystack.core.canon.errors import ConfigError, Conflict, InvalidRequest, Overloaded
 from polystack.core.canon.sizes import human
 from polystack.core.faces.library.thread import LoopThread
 from polystack.providers.local.budget import Budget
@@ -78,7 +78,7 @@ async def test_one_that_could_never_fit_is_told_so_at_the_start_with_the_numbers
 async def test_one_that_never_fits_beside_what_is_pinned_is_told_so() -> None:
     async with several([60, 60], Rules(pinned=True), HUNDRED) as models:
         await used(models[0])
-        with pytest.raises(ConfigError, match="beside 60 B of pinned models"):
+        with pytest.raises(InvalidRequest, match="beside 60 B of pinned models"):
             await used(models[1])
 
 
@@ -98,7 +98,7 @@ async def test_what_fails_to_come_takes_no_room() -> None:
         failing.gate.set()
         failing.fault = ConfigError("broken")
         models[0]._bring = failing.bring
-        with pytest.raises(ConfigError, match="broken"):
+        with pytest.raises(InvalidRequest, match="broken"):
             await used(models[0])
         async with models[1].use():
             assert here(models) == [False, True]
@@ -171,7 +171,7 @@ async def test_whatever_comes_and_goes_the_room_is_kept_and_given_back(seed: int
 
     async def use(model: Residency[int], one: Lagging) -> None:
         nonlocal answered
-        with suppress(Overloaded, ConfigError):
+        with suppress(Overloaded, InvalidRequest):
             async with model.use() as here:
                 await one.turns()
                 assert (here, one.within) == (one.size, 1), "it left while it was used"
