@@ -8,9 +8,11 @@ from typing import Any
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.frames import CloseCode, Frame
 
 from . import sockets
 
+FRAGMENTS = 16_384  # frames of one message; empty ones would count for nothing in its size
 NO_GET = b"""\
 HTTP/1.1 426 Upgrade Required\r
 connection: close\r
@@ -28,6 +30,21 @@ class Protocol(WebSocketsSansIOProtocol):
         if not self.handshake_initiated and self.conn.handshake_exc is not None:
             self.transport.write(NO_GET)
             self.transport.close()
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) < FRAGMENTS:
+            super().handle_cont(event)
+        elif not self.close_sent:
+            self.conn.send_close(CloseCode.MESSAGE_TOO_BIG, "a message in too many frames")
+            self.handle_parser_exception()
+
+    def send_receive_event_to_app(self) -> None:
+        # uvicorn does the same, and logs a traceback for what is no fault of ours.
+        if self.curr_msg_data_type == "text" and not _is_text(b"".join(self.frames)):
+            self.conn.send_close(CloseCode.INVALID_DATA)
+            self.handle_parser_exception()
+        else:
+            super().send_receive_event_to_app()
 
     def shutdown(self) -> None:
         """uvicorn would close at once; whoever serves the connection does so when it is idle."""
@@ -60,3 +77,11 @@ class Protocol(WebSocketsSansIOProtocol):
         except InvalidState:  # the client is closing
             raise ClientDisconnected from None
         self.transport.write(b"".join(self.conn.data_to_send()))
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -13,7 +13,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from polystack.apis.responses.connection import Writing
 from polystack.core.faces.server import sockets
+from polystack.core.faces.server.websocket import FRAGMENTS
 
 from .listening import Waiting, answered, ended, heard, listening, refused, say
 
@@ -109,10 +111,38 @@ async def test_a_message_that_is_small_only_when_compressed_closes_with_1009() -
         assert await _code(connection) == 1009
 
 
-async def test_text_that_is_no_utf_8_closes_with_1007() -> None:
+async def test_text_that_is_no_utf_8_closes_with_1007(capfd: pytest.CaptureFixture[str]) -> None:
     async with listening() as stack, stack.open() as connection:
         await connection.send(b"\xff\xfe", text=True)
         assert await _code(connection) == 1007
+    assert capfd.readouterr().err == "", "it is the client's fault"
+
+
+async def test_a_message_in_many_frames_is_one_message() -> None:
+    async with listening() as stack, stack.open() as connection:
+        await connection.send([json.dumps(CREATE)[:20], json.dumps(CREATE)[20:]])
+        assert (await ended(connection))[-1]["response"]["status"] == "completed"
+
+
+async def test_a_message_in_too_many_frames_closes_with_1009() -> None:
+    async with listening() as stack, stack.open(compression=None) as connection:
+        connection.protocol.send_text(b"", fin=False)
+        for _ in range(FRAGMENTS + 1):
+            connection.protocol.send_continuation(b"", fin=False)
+        connection.transport.write(b"".join(connection.protocol.data_to_send()))
+        assert await _code(connection) == 1009
+
+
+async def test_a_fault_of_ours_is_an_error_and_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with listening() as stack, stack.open() as connection:
+        with monkeypatch.context() as broken:
+            broken.setattr(Writing, "feed", None)
+            said = await refused(connection, CREATE)
+        assert (said["status"], said["error"]["type"]) == (500, "server_error")
+        assert "an answer over a WebSocket failed" in caplog.text
+        assert (await answered(connection, "hello"))["status"] == "completed"
 
 
 async def test_a_client_that_leaves_cancels_its_work() -> None:
