@@ -20,6 +20,12 @@ from polystack.core.runtime.call import Call
 from .telling import DISTRIBUTION, Telling, listened, reached, telling
 
 SHARED = pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
+# How the client reaches the stack; a store does not know.
+FACES = pytest.mark.parametrize(
+    ("store", "over"),
+    [("memory", "library"), ("memory", "http"), ("sqlite", "library"), ("postgres", "library")],
+    indirect=["store"],
+)
 ENDED = ("completed", "failed", "incomplete", "cancelled")
 
 
@@ -68,12 +74,6 @@ async def working(over: str = "library", **changes: Any) -> AsyncIterator[Workin
                     yield Working(stack, client, clock)
 
 
-@pytest.fixture(params=["library", "http"])
-def over(request: pytest.FixtureRequest) -> str:
-    """How the client reaches the stack."""
-    return str(request.param)
-
-
 async def ended(client: Any, id: str) -> Any:
     async with asyncio.timeout(20):
         while (found := await client.responses.retrieve(id)).status not in ENDED:
@@ -81,6 +81,7 @@ async def ended(client: Any, id: str) -> Any:
     return found
 
 
+@FACES
 async def test_a_response_is_queued_then_in_progress_then_completed(over: str) -> None:
     async with working(over) as at:
         client = at.client
@@ -97,6 +98,7 @@ async def test_a_response_is_queued_then_in_progress_then_completed(over: str) -
         assert after.output_text == "turn 3"
 
 
+@FACES
 async def test_nothing_goes_on_from_a_response_that_still_runs(over: str) -> None:
     async with working(over) as at:
         client = at.client
@@ -106,6 +108,7 @@ async def test_nothing_goes_on_from_a_response_that_still_runs(over: str) -> Non
         assert caught.value.param == "previous_response_id"
 
 
+@FACES
 async def test_a_failure_is_kept(over: str) -> None:
     async with working(over) as at:
         client = at.client
@@ -181,6 +184,7 @@ def test_a_program_without_a_loop_polls_and_streams() -> None:
 # Cancelling --------------------------------------------------------------------------------------
 
 
+@FACES
 async def test_a_response_is_cancelled_once_and_for_all(over: str) -> None:
     async with working(over) as at:
         client = at.client
@@ -212,6 +216,7 @@ async def test_a_conversation_gets_what_has_ended_and_nothing_of_what_was_cancel
         assert texts[1::2] == ["so it is"] * 2
 
 
+@FACES
 async def test_one_that_has_ended_stays_as_it_is(over: str) -> None:
     async with working(over) as at:
         client = at.client
@@ -220,6 +225,7 @@ async def test_one_that_has_ended_stays_as_it_is(over: str) -> None:
         assert (await client.responses.cancel(made.id)).status == "completed"
 
 
+@FACES
 async def test_one_that_is_deleted_stops(over: str) -> None:
     async with working(over) as at:
         client = at.client
@@ -252,6 +258,7 @@ async def stream(client: Any, **asked: Any) -> list[Any]:
     return [event async for event in await client.responses.create(stream=True, **asked)]
 
 
+@FACES
 async def test_a_stream_is_that_of_any_response(over: str) -> None:
     async with working(over) as at:
         events = await stream(at.client, input="think", background=True)
@@ -265,6 +272,7 @@ async def test_a_stream_is_that_of_any_response(over: str) -> None:
         assert kept == events[-1].response
 
 
+@FACES
 async def test_a_stream_goes_on_where_its_client_left_it(over: str) -> None:
     async with working(over) as at:
         client = at.client
@@ -288,6 +296,7 @@ async def _resumed(client: Any, id: str, after: int | None) -> list[Any]:
     return [event async for event in await client.responses.retrieve(id, stream=True, **more)]
 
 
+@FACES
 async def test_the_sdks_helper_goes_on_with_a_stream(over: str) -> None:
     async with working(over) as at:
         made = await at.client.responses.create(input="wait", background=True, stream=True)
@@ -310,6 +319,7 @@ async def test_another_server_follows_a_stream() -> None:
         assert await other == rest
 
 
+@FACES
 async def test_a_cancelled_stream_ends(over: str) -> None:
     async with working(over) as at:
         client = at.client
@@ -321,6 +331,7 @@ async def test_a_cancelled_stream_ends(over: str) -> None:
         assert (last.type, last.response.status) == ("response.incomplete", "cancelled")
 
 
+@FACES
 async def test_what_cannot_be_streamed_is_refused_by_name(over: str) -> None:
     async with working(over) as at:
         client = at.client
