@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -135,20 +136,35 @@ class Job:
     async def _write(self, journal: Journal) -> None:
         while True:
             await self._pace.sleep(self._pace.batch)
-            await journal.flush()
+            async with self._patience("the events"):
+                await journal.flush()
 
     async def _hold(self) -> None:
         """Keep the lease until it is taken away, or the work is cancelled."""
-        while True:
+        wanted = True
+        while wanted:
             await self._moment()
-            found = await self._records.get(self._kind, self._id)
-            if not lease.is_held_by(found, self._owner):
-                return
-            assert found is not None
-            if lease.is_cancelled(found):
-                return
-            if lease.until(found) - self._pace.now() <= self._pace.lease - self._pace.renewal:
-                await self._change(self._renewed)
+            async with self._patience("the lease"):
+                wanted = await self._renew()
+
+    async def _renew(self) -> bool:
+        """Renew the lease where it is time to; whether the answer is still wanted of us."""
+        found = await self._records.get(self._kind, self._id)
+        if found is None or not lease.is_held_by(found, self._owner) or lease.is_cancelled(found):
+            return False
+        if lease.until(found) - self._pace.now() <= self._pace.lease - self._pace.renewal:
+            await self._change(self._renewed)
+        return True
+
+    @asynccontextmanager
+    async def _patience(self, what: str) -> AsyncIterator[None]:
+        """A store that does not answer may do so the next time; a refusal is for good."""
+        try:
+            yield
+        except StackError:
+            raise
+        except Exception as error:
+            logger.warning("%s of %s could not be written: %s", what, self._id, error)
 
     async def _moment(self) -> None:
         """Wait for the next look, or until there is something to see."""

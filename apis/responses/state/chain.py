@@ -122,7 +122,9 @@ def batch(conversation: str, number: int, items: Sequence[Document]) -> Record:
 async def append(records: Records, conversation: str, items: Sequence[Document], end: str) -> None:
     """Add a batch behind all others, the last of which was `end` when somebody looked."""
     number = int(end.rpartition(".")[2] or 0) + 1
-    while not await records.swap(batch(conversation, number, items), None):
+    while not await records.swap(added := batch(conversation, number, items), None):
+        if await records.get(BATCH, added.id) == added.document:
+            return  # it was written after all, by a try that the store took for a failure
         number += 1
 
 

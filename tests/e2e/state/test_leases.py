@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import orjson
+import pytest
 
 from polystack.core.contract.store import Key
 
@@ -96,3 +97,24 @@ async def test_the_stream_of_a_server_that_is_gone_ends_elsewhere() -> None:
         assert rest[0].sequence_number == last + 1
         one.clock.frozen = False
         await made.close()
+
+
+async def test_a_store_that_is_away_for_a_while_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with working() as at:
+        made = await at.client.responses.create(input="wait", background=True, stream=True)
+        id = (await anext(aiter(made))).response.id
+        await made.close()
+        await reached(1)
+        refused = asyncio.Event()
+
+        async def away(*_: Any, **__: Any) -> Any:
+            refused.set()
+            raise ConnectionError("the store is away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(at.stack.store, "get", away)
+            await refused.wait()
+        Telling.gate.set()
+        assert (await ended(at.client, id)).output_text == "so it is"
