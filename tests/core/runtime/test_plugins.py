@@ -201,6 +201,24 @@ def test_a_store_that_lacks_a_method_is_broken(installed: Install) -> None:
         installed(STORE, "store.quiet = acme").store("quiet")
 
 
+EXECUTOR = (
+    STORE.replace("Store", "Executor")
+    .replace("stores", "executors")
+    .replace("contract.store", "contract.executor")
+)
+
+
+def test_an_executor_is_loaded_by_its_type(installed: Install) -> None:
+    methods = "    def serves(self, tool): ...\n    tools = call = serves\n"
+    whole = EXECUTOR.replace("    class Config", methods + "    class Config")
+    assert installed(whole, "executor.quiet = acme").executor("quiet").__name__ == "Quiet"
+
+
+def test_an_executor_that_lacks_a_method_is_broken(installed: Install) -> None:
+    with pytest.raises(PluginError, match="Quiet does not define call, serves, tools"):
+        installed(EXECUTOR, "executor.quiet = acme").executor("quiet")
+
+
 COMMAND = """
 from polystack.core import hookimpl
 

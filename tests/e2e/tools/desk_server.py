@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from mcp.server import MCPServer
@@ -35,7 +36,27 @@ def made() -> MCPServer:
 @asynccontextmanager
 async def served() -> AsyncIterator[str]:
     """The same over HTTP; its address."""
-    config = uvicorn.Config(made().streamable_http_app(), port=0, log_level="warning")
+    async with _running(made().streamable_http_app()) as url:
+        yield url
+
+
+@asynccontextmanager
+async def redirecting(target: str) -> AsyncIterator[str]:
+    """An address that leads to another one."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            headers = [(b"location", target.encode()), (b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 307, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+
+    async with _running(app, lifespan="off") as url:
+        yield url
+
+
+@asynccontextmanager
+async def _running(app: Any, lifespan: Any = "auto") -> AsyncIterator[str]:
+    config = uvicorn.Config(app, port=0, log_level="warning", lifespan=lifespan)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:

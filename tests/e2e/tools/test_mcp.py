@@ -15,7 +15,7 @@ from polystack.core.canon.collect import Collector
 from polystack.core.canon.errors import InvalidRequest
 
 from .acting import SAY_DONE, Acting, acting, asking, calling, desk
-from .desk_server import served
+from .desk_server import redirecting, served
 
 PIPES = {"command": [sys.executable, str(Path(__file__).with_name("desk_server.py"))]}
 
@@ -116,3 +116,16 @@ async def test_a_label_that_nobody_knows_is_refused_with_those_there_are() -> No
     async with equipped(PIPES, SAY_DONE) as stack:
         with pytest.raises(InvalidRequest, match="no tool server 'desc' is known here"):
             await answered(stack, desk("desc"))
+
+
+async def test_no_redirect_leads_to_another_address() -> None:
+    async with (
+        served() as url,
+        redirecting(url) as here,
+        equipped(None, SAY_DONE, allow=[here]) as stack,
+    ):
+        response = await answered(stack, desk("mine", url=here))
+    listing = response.parts[0]
+    assert isinstance(listing, ir.ToolListing)
+    assert listing.tools == ()
+    assert listing.error is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import anthropic
@@ -131,3 +132,19 @@ async def test_a_server_tool_that_is_no_tool_server_is_run_by_its_type() -> None
     assert [item["type"] for item in reply.document["output"]] == ["message"]
     assert [name for name, _ in Desk.calls] == ["add"]
     assert reply.headers["x-stack-fidelity"] == "dropped=output.*(2)"
+
+
+@pytest.mark.parametrize("api", ["responses", "messages", "chat"])
+async def test_a_client_that_leaves_cancels_what_runs_for_it(api: str) -> None:
+    Desk.waiting = asyncio.Event()
+    asked = {"responses": {"model": "acting", "input": "go", "tools": [CHAT_TOOL]}}
+    asked["messages"] = ASKED
+    asked["chat"] = {"model": "acting", "messages": ASKED["messages"], "tools": [CHAT_TOOL]}
+    async with acting([calling("wait")], SAY_DONE) as stack:
+        reply = await stack.handle(api, "create", asked[api] | {"stream": True})
+        await anext(reply.stream)
+        while not Desk.calls:
+            await asyncio.sleep(0)
+        await reply.stream.aclose()
+        assert Desk.gone == ["cancelled"]
+        assert len(Acting.seen) == 1
