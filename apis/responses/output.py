@@ -189,5 +189,5 @@ def _write_reasoning(part: ir.Reasoning, index: int, view: View) -> Document:
     return {
         "summary": [{"type": "summary_text", "text": text} for text in texts],
         "content": content,
-        "encrypted_content": part.sealed if view.sealed else None,
+        **given(encrypted_content=part.sealed if view.sealed else None),
     }

@@ -27,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "presence_penalty": 0.0,
     "frequency_penalty": 0.0,
     "prompt_cache_key": None,
+    "prompt_cache_retention": None,
     "safety_identifier": None,
     "temperature": 1.0,
     "tool_choice": "auto",
@@ -50,8 +51,7 @@ def echo(request: ir.Request, context: Context) -> Document:
         name: sent[name] if sent.get(name) is not None else default
         for name, default in DEFAULTS.items()
     }
-    echoed["tools"] = [discreet(tool) for tool in echoed["tools"]]
-    text = {"format": {"type": "text"}, "verbosity": "medium"}
+    echoed["tools"] = [_whole(discreet(tool)) for tool in echoed["tools"]]
     reasoning = {"effort": None, "summary": None}
     return {
         "id": f"resp_{context.token}",
@@ -59,14 +59,30 @@ def echo(request: ir.Request, context: Context) -> Document:
         "created_at": context.created,
         "model": context.model,
         **echoed,
-        "text": text | {k: v for k, v in (sent.get("text") or {}).items() if v is not None},
+        "text": _text(sent.get("text") or {}),
         "reasoning": reasoning | (sent.get("reasoning") or {}),
         "background": False,
+        "conversation": None,
         "previous_response_id": None,
         "service_tier": "default",
         "store": False,
         **context.shown,
     }
+
+
+def _whole(tool: Document) -> Document:
+    """A function with the fields that were left out; of other tools the client's word holds."""
+    if tool.get("type") != "function":
+        return tool
+    return {"description": None, "parameters": None, "strict": None} | tool
+
+
+def _text(sent: Document) -> Document:
+    text = {"format": {"type": "text"}, "verbosity": "medium"}
+    text |= {name: value for name, value in sent.items() if value is not None}
+    if text["format"].get("type") == "json_schema":
+        text["format"] = {"description": None, "strict": False} | text["format"]
+    return text
 
 
 @dataclass(frozen=True, slots=True)
