@@ -31,6 +31,13 @@ class Protocol(WebSocketsSansIOProtocol):
             self.transport.write(NO_GET)
             self.transport.close()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # The parser is a generator that holds its own connection, compression and all, and the
+        # garbage collector comes by too rarely to wait for it.
+        self.conn.parser.close()
+        self.conn.extensions.clear()
+
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) < FRAGMENTS:
             super().handle_cont(event)

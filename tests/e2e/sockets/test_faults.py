@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 from contextlib import suppress
@@ -12,10 +13,12 @@ import httpx2
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.server import ServerProtocol
 
 from polystack.apis.responses.connection import Writing
 from polystack.core.faces.server import sockets
-from polystack.core.faces.server.websocket import FRAGMENTS
+from polystack.core.faces.server.websocket import FRAGMENTS, Protocol
+from polystack.core.runtime.memory import Memory
 
 from .listening import Waiting, answered, ended, heard, listening, refused, say
 
@@ -160,6 +163,24 @@ async def test_a_client_that_is_gone_without_a_word_cancels_its_work() -> None:
         await Waiting.until(1)
         connection.transport.abort()
         await Waiting.until(0)
+
+
+@pytest.mark.parametrize("text", ["hello", "wait"], ids=["between answers", "within one"])
+async def test_a_client_that_leaves_leaves_nothing_for_the_garbage_collector(text: str) -> None:
+    async with listening() as stack:
+        gc.collect()
+        gc.disable()
+        try:
+            async with stack.open() as connection:
+                await say(connection, text)
+                await heard(connection)
+            async with asyncio.timeout(20):
+                while stack.server.server_state.tasks or stack.server.server_state.connections:
+                    await asyncio.sleep(0.01)
+            kinds = (ServerProtocol, Protocol, sockets.Calls, Memory)
+            assert [type(each) for each in gc.get_objects() if type(each) in kinds] == []
+        finally:
+            gc.enable()
 
 
 async def test_a_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
