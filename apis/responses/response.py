@@ -74,14 +74,14 @@ def _whole(tool: Document) -> Document:
     """A function with the fields that were left out; of other tools the client's word holds."""
     if tool.get("type") != "function":
         return tool
-    return {"description": None, "parameters": None, "strict": None} | tool
+    return {"description": None, "parameters": None, "strict": None, **tool}
 
 
 def _text(sent: Document) -> Document:
-    text = {"format": {"type": "text"}, "verbosity": "medium"}
+    text: Document = {"format": {"type": "text"}, "verbosity": "medium"}
     text |= {name: value for name, value in sent.items() if value is not None}
     if text["format"].get("type") == "json_schema":
-        text["format"] = {"description": None, "strict": False} | text["format"]
+        text["format"] = {"description": None, "strict": False, **text["format"]}
     return text
 
 
