@@ -41,8 +41,8 @@ async def test_an_unknown_value_is_refused_by_name() -> None:
 
 
 def test_an_answer_is_shown_with_the_thoughts_that_are_kept_beside_it() -> None:
-    bare = {"id": "rs_1", "type": "reasoning", "encrypted_content": None}
-    said = {"id": "msg_1", "type": "message"}
+    bare: dict[str, Any] = {"id": "rs_1", "type": "reasoning", "encrypted_content": None}
+    said: dict[str, Any] = {"id": "msg_1", "type": "message"}
     kept = [bare | {"encrypted_content": "sealed"}, said]
     answer = {"id": "resp_1", "output": [bare, said]}
     assert answered(answer, kept, frozenset()) == answer

@@ -178,7 +178,7 @@ async def test_calls_about_an_answer_go_to_the_only_upstream_that_can_have_kept_
         listed = {"object": "list", "data": [], "has_more": False, "first_id": "", "last_id": ""}
         deleted = {"id": "resp_up", "object": "response", "deleted": True}
         peer.play(answered("resp_up"), whole(listed), answered("resp_up"), whole(deleted))
-        got = await client.responses.with_raw_response.retrieve("resp_up", include=["a"])  # type: ignore[list-item]
+        got = await client.responses.with_raw_response.retrieve("resp_up", include=["a"])
         assert got.parse().output_text == "from upstream"
         assert got.headers["x-stack-route"] == "native"
         assert (await client.responses.input_items.list("resp_up", limit=5)).data == []
