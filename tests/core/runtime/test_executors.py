@@ -80,7 +80,7 @@ def test_a_type_that_is_not_installed_is_an_error_that_says_what_is() -> None:
 
 def test_its_secrets_are_not_shown() -> None:
     servers = {"desk": {"url": "https://a.example", "headers": {"x-name": "token-1"}}}
-    servers["shell"] = {"command": ["desk", "x"], "env": {"NAME": "token-2"}}  # type: ignore[dict-item]
+    servers["shell"] = {"command": ["desk", "x"], "env": {"NAME": "token-2"}}
     given = distribution(tools={"type": "mcp", "config": {"servers": servers}})
     plugins = Plugins()
     shown = masked(load(given, plugins=plugins), plugins)
