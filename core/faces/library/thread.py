@@ -9,7 +9,6 @@ from concurrent.futures import Future, wait
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
-WAKE = 0.5  # seconds
 
 
 class LoopThread:
@@ -35,9 +34,6 @@ class LoopThread:
         job = _Job(work)
         self._begin(job)
         try:
-            # A signal that comes just before a wait without end would be noticed after it only.
-            while not wait([job.answer], WAKE).done:
-                pass
             return job.answer.result()
         except BaseException:
             if not job.answer.done():
