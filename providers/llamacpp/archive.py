@@ -62,14 +62,20 @@ class Archive:
     def wants(self, size: int) -> bool:
         return 0 < size <= self._budget
 
+    def holds(self, tokens: Sequence[int]) -> bool:
+        """Whether a state of these tokens would be nothing new; the one that has them is young."""
+        for kept in self._kept:
+            if self._cuts and common_prefix(kept.tokens, tokens) == len(tokens):
+                self._touch(kept)
+                return True
+        return False
+
     def put(self, tokens: Sequence[int], data: Any) -> None:
         """Keep a state; what it continues is forgotten, and what has been in it is not new."""
+        if self.holds(tokens):
+            return
         for kept in list(self._kept):
-            common = common_prefix(kept.tokens, tokens)
-            if self._cuts and common == len(tokens):
-                self._touch(kept)
-                return
-            if self._cuts and common == len(kept.tokens):
+            if self._cuts and common_prefix(kept.tokens, tokens) == len(kept.tokens):
                 self._drop(kept)
         self._kept.append(Kept(list(tokens), len(data), data))
         while self.size > self._budget:

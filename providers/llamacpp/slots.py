@@ -157,7 +157,7 @@ class Slots:
         self.keep(target, 0)
         if self._memory.copy(source.id, target.id):
             target.tokens = list(source.tokens)
-        return self.keep(target, min(size, len(target.tokens)))
+        return self._shortened(target, size)
 
     def _restored(self, slot: Slot, kept: Kept, size: int) -> int:
         self.keep(slot, 0)
@@ -166,13 +166,17 @@ class Slots:
             self._archive.forget(kept)
             return 0
         slot.tokens = list(kept.tokens)
-        return self.keep(slot, size)
+        return self._shortened(slot, size)
 
     def keep(self, slot: Slot, size: int) -> int:
         """Cut a slot's content to a prefix; some models can only forget all of it."""
+        if size + SAVED <= len(slot.tokens):
+            self._archived(slot)
+        return self._shortened(slot, size)
+
+    def _shortened(self, slot: Slot, size: int) -> int:
+        """The same for a copy: the rest is still where it came from."""
         if size < len(slot.tokens):
-            if size + SAVED <= len(slot.tokens):
-                self._archived(slot)
             self.cut(slot, size)
         return len(slot.tokens)
 
@@ -187,7 +191,7 @@ class Slots:
 
     def _put(self, slot: Slot) -> None:
         size = self._memory.size(slot.id)
-        if self._archive.wants(size):
+        if self._archive.wants(size) and not self._archive.holds(slot.tokens):
             self._archive.put(slot.tokens, self._memory.state(slot.id, size))
 
     def release(self, slot: Slot) -> None:

@@ -25,6 +25,7 @@ class Memory:
     def __init__(self, cuts: bool = True) -> None:
         self.cuts = cuts
         self.held: dict[int, list[int]] = {}
+        self.states = 0
 
     def of(self, sequence: int) -> list[int]:
         return self.held.setdefault(sequence, [])
@@ -46,6 +47,7 @@ class Memory:
         return 8 * len(self.of(sequence))
 
     def state(self, sequence: int, size: int) -> Any:
+        self.states += 1
         return numpy.array(self.of(sequence), numpy.int64).view(numpy.uint8)
 
     def restore(self, sequence: int, data: Any) -> bool:
@@ -168,6 +170,17 @@ def test_what_is_overwritten_comes_back_from_the_archive() -> None:
     house.ended(range(2000, 2500))
     _, reused = house.place([*PROMPT, 4])
     assert reused == 1000
+    house.true()
+
+
+def test_what_the_archive_has_is_not_copied_out_of_memory_again() -> None:
+    house = House(1, budget=10**6)
+    house.ended(PROMPT)
+    house.ended(range(2000, 2500))
+    house.ended([*PROMPT[:300], 7])
+    assert house.memory.states == 2
+    house.slots.close()
+    assert house.memory.states == 3
     house.true()
 
 
