@@ -20,7 +20,7 @@ from typing import Any
 from ...core.canon.errors import StackError
 from ..local.constraints.constraint import Unmet
 from ..local.images import Placed
-from ..local.job import Broken, Ended, Job, Output, Token
+from ..local.job import Broken, Ended, Job, Output, Token, unheld
 from ..local.lookup import Lookup
 from .archive import Archive
 from .native import Chain, Context, Model, Span, Vocabulary, library, logprobs
@@ -269,7 +269,7 @@ class Batcher:
         try:
             token, forced = self._choose(job, row)
         except Unmet as unmet:
-            return [Broken(StackError(f"the answer could not be held to its format: {unmet}"))]
+            return [unheld(unmet)]
         job.tokens.append(token)
         ended = self.vocabulary.ends(token)
         logprob = None

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from ...core.canon.errors import StackError
 from ...core.canon.ir import TokenLogprob
-from .constraints.constraint import Constraint
+from .constraints.constraint import Constraint, Unmet
 from .images import Placed
 from .sampling import Sampler
 
@@ -46,6 +46,11 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class Broken:
     error: StackError
+
+
+def unheld(why: Unmet) -> Broken:
+    """The end of an answer that cannot go on as it has to."""
+    return Broken(StackError(f"the answer could not be held to its format: {why}"))
 
 
 Output: TypeAlias = Admitted | Token | Ended | Broken

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.canon.errors import StackError
-from ..local.job import Broken, Ended, Job, Output, Token
+from ..local.job import Ended, Job, Output, Token, unheld
 from ..local.prefix import common_prefix
 from .choosing import Held, chooser, logprob, processors
 from .config import Config
@@ -121,8 +120,7 @@ class Batcher:
         held = job.state.held
         if held is not None and held.unmet is not None:
             self.drop(job)
-            why = f"the answer could not be held to its format: {held.unmet}"
-            return [Broken(StackError(why))]
+            return [unheld(held.unmet)]
         token = int(response.token)
         ended = self.vocabulary.ends(token)
         wanted = job.sampler.logprobs

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ...core.canon.errors import StackError
-from ..local.job import Broken, Ended, Job, Output, Token
+from ..local.job import Broken, Ended, Job, Output, Token, unheld
 from .choosing import Chosen, Held, chooser, greedy, logprob, processors
 from .config import Config
 from .vision import Eyes, Sight, leave, load
@@ -165,8 +165,7 @@ class Seer:
         held = state.held
         if held is not None and held.unmet is not None:
             self.drop(job)
-            why = f"the answer could not be held to its format: {held.unmet}"
-            return [Broken(StackError(why))]
+            return [unheld(held.unmet)]
         token = int(response.token)
         ended = self.vocabulary.ends(token)
         job.tokens.append(token)
