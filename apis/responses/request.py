@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ...core.canon import ir
 from ...core.canon.errors import InvalidRequest, NotSupported
-from ...core.contract.api import Document
+from ...core.contract.api import PREPARE, Document
 from ...core.contract.losses import Ledger
 from .. import languages
 from ..validation import validate
@@ -72,7 +72,7 @@ def decode(document: object, operation: str = "create") -> ir.Request:
     _refuse_state(asked)
     if asked.input is None and operation != "input_tokens":
         raise InvalidRequest("input: field required", param="input")
-    if asked.input == [] and not asked.instructions:
+    if asked.input == [] and not asked.instructions and operation != PREPARE:
         raise InvalidRequest("input: must hold at least one item", param="input")
     turns, item_tools = decode_input(asked.input if asked.input is not None else ())
     tools = without_doubles(decode_tools(asked.tools or (), "tools") + item_tools)

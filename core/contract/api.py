@@ -34,6 +34,8 @@ Action = Literal[
     "connect",
 ]
 
+PREPARE = "prepare"  # what a body is decoded as whose answer is not to be generated
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -184,7 +186,10 @@ class Api(ABC):
 
     @abstractmethod
     def decode(self, document: object, operation: str = "create") -> ir.Request:
-        """A parsed JSON body as a canonical request; raises `InvalidRequest` naming the field."""
+        """A parsed JSON body as a canonical request; raises `InvalidRequest` naming the field.
+
+        `operation` is the name of an operation, or `PREPARE`.
+        """
 
     @abstractmethod
     def encoder(self, request: ir.Request, context: Context) -> Encoder:

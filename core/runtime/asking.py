@@ -24,7 +24,7 @@ _MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,256})"')
 class Asked:
     def __init__(self, api: Api, operation: Operation, call: Call, max_depth: int) -> None:
         self._api = api
-        self._operation = operation
+        self._reading = call.reading(operation)
         self._body = call.body
         self._max_depth = max_depth
         self._written = b""
@@ -64,7 +64,7 @@ class Asked:
     @property
     def request(self) -> ir.Request:
         if self._request is None:
-            self._request = self._api.decode(self.document, self._operation.name)
+            self._request = self._api.decode(self.document, self._reading)
         return self._request
 
     def read(self, scanning: bool) -> None:

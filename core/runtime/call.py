@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
-from ..contract.api import Document
+from ..contract.api import PREPARE, Document, Operation
 from .memory import Memory
 
 EVERYBODY = "everybody"  # the tenant where no keys tell clients apart
@@ -33,6 +33,10 @@ class Call:
     @property
     def item(self) -> str:
         return self.items[0] if self.items else ""
+
+    def reading(self, operation: Operation) -> str:
+        """What the body is to be decoded as."""
+        return operation.name if self.generate else PREPARE
 
     @property
     def request_id(self) -> str:

@@ -409,7 +409,7 @@ class Stack:
         if native and not ours and not opened.continues:
             return None
         kind = Detached if opened.background else Session
-        return kind(api, state, asking, opened, operation.name)
+        return kind(api, state, asking, opened, call.reading(operation))
 
     async def _detached(
         self, api: Api, session: Detached, attempt: Attempt, call: Call, target: Target

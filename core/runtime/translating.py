@@ -118,7 +118,10 @@ async def translate(
     executors: Sequence[Executor] = (),
 ) -> Reply:
     asked = request if call.generate else warming.briefest(request)
-    ready, losses = await prepared(api, asked, target, route, seals, records, executors)
+    if call.generate or warming.has_prompt(request):
+        ready, losses = await prepared(api, asked, target, route, seals, records, executors)
+    else:
+        ready, losses = Prepared(lambda choice: warming.nothing(target.name)), Ledger()
     shown = {} if session is None else session.opened.shown
     created = int(time.time()) if session is None else session.created
     context = Context(call.token, created, target.name, losses, shown)

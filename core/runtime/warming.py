@@ -12,6 +12,11 @@ from dataclasses import replace
 from ..canon import ir
 
 
+def has_prompt(request: ir.Request) -> bool:
+    """Whether there is anything to read; a template may fail where there is not."""
+    return bool(request.turns or request.instructions)
+
+
 def briefest(request: ir.Request) -> ir.Request:
     """The request that takes no longer than to read its prompt."""
     return replace(request, sampling=replace(request.sampling, max_tokens=1))

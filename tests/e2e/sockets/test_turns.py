@@ -11,6 +11,13 @@ import pytest
 from ..state.telling import Telling, told
 from .listening import Waiting, answered, ended, heard, listening, refused, say
 
+TINY: dict[str, Any] = {
+    "providers": {
+        "tiny": {"type": "llamacpp", "config": {"model": "builtin:tiny", "context": 1024}}
+    },
+    "models": {"telling": {"provider": "tiny"}},
+}
+
 
 async def test_the_sdk_hears_the_events_of_a_stream() -> None:
     async with listening() as stack, stack.client() as client:
@@ -106,14 +113,31 @@ async def test_a_prewarm_may_have_nothing_but_instructions() -> None:
         assert told() == [("user", "go")]
 
 
+async def test_a_prewarm_may_have_nothing_at_all() -> None:
+    async with listening() as stack, stack.open() as connection:
+        warm = await answered(connection, [], store=False, generate=False)
+        assert (warm["status"], warm["output"]) == ("completed", [])
+        await answered(connection, "go", store=False, previous_response_id=warm["id"])
+        assert told() == [("user", "go")]
+
+
+@pytest.mark.engine
+async def test_no_engine_has_to_read_an_empty_prompt() -> None:
+    async with listening(**TINY) as stack, stack.open() as connection:
+        warm = await answered(connection, [], store=False, generate=False)
+        assert (warm["status"], warm["usage"]["input_tokens"]) == ("completed", 0)
+
+
+async def test_what_is_to_be_generated_needs_input() -> None:
+    async with listening() as stack, stack.open() as connection:
+        await say(connection, [], store=False)
+        *_, refused = await ended(connection)
+        assert (refused["status"], refused["error"]["param"]) == (400, "input")
+
+
 @pytest.mark.engine
 async def test_a_prewarm_has_an_engine_read_the_prompt() -> None:
-    tiny = {"type": "llamacpp", "config": {"model": "builtin:tiny", "context": 1024}}
-    engine: dict[str, Any] = {
-        "providers": {"tiny": tiny},
-        "models": {"telling": {"provider": "tiny"}},
-    }
-    async with listening(**engine) as stack, stack.open() as connection:
+    async with listening(**TINY) as stack, stack.open() as connection:
         warm = await answered(connection, "a long prompt " * 20, store=False, generate=False)
         assert (warm["status"], warm["output"]) == ("completed", [])
         read = warm["usage"]["input_tokens"]
