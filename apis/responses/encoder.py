@@ -143,7 +143,8 @@ class Encoder(api.Encoder):
     def _finish(self, event: ir.Finished) -> Iterator[bytes]:
         yield from self._close(OUTCOMES[event.stop.reason].item_status)
         end = outcome(event.stop, self._output, self._losses)
-        answer = finished(self._base, self._output, end, event.usage)
+        at = self._context.ended()
+        answer = finished(self._base, self._output, end, event.usage, at)
         yield from self._terminal(f"response.{end.status}", answer)
 
     def _fail(self, error: StackError) -> Iterator[bytes]:

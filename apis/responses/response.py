@@ -145,11 +145,11 @@ def unfinished(base: Document) -> Document:
 
 
 def finished(
-    base: Document, output: list[Document], outcome: Outcome, usage: ir.Usage | None
+    base: Document, output: list[Document], outcome: Outcome, usage: ir.Usage | None, at: int
 ) -> Document:
     reason = outcome.reason
     return _answer(base, outcome.status, output) | {
-        "completed_at": base["created_at"] if outcome.status == "completed" else None,
+        "completed_at": at if outcome.status == "completed" else None,
         "incomplete_details": {"reason": reason} if reason else None,
         "usage": write_usage(usage),
     }
@@ -193,5 +193,5 @@ def document(request: ir.Request, response: ir.Response, context: Context) -> Do
     status = OUTCOMES[response.stop.reason].item_status
     output = write_items(response.parts, seen, status)
     end = outcome(response.stop, output, context.losses)
-    answer = finished(echo(request, context), output, end, response.usage)
+    answer = finished(echo(request, context), output, end, response.usage, context.ended())
     return compaction.document(request, answer) if compaction.is_whole(request) else answer

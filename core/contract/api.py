@@ -7,7 +7,7 @@ An Api is pure. It opens no socket, reads no clock and mints no identifier: thos
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -73,7 +73,8 @@ class Context:
     `token` is 32 random hex digits, unique to the call, from which the Api makes its identifiers;
     `created` is in whole seconds since 1970; `model` is the name that the client asked for.
     `losses` is what is known before the answer begins, and where the encoder adds its own.
-    `shown` are fields of the answer that say what is kept of it.
+    `shown` are fields of the answer that say what is kept of it. `clock` tells when the answer
+    ended, the same to all who ask once it has; without one it took no time.
     """
 
     token: str
@@ -81,6 +82,11 @@ class Context:
     model: str
     losses: Ledger = field(default_factory=Ledger)
     shown: Document = field(default_factory=dict)
+    clock: Callable[[], int] | None = None
+
+    def ended(self) -> int:
+        """In whole seconds since 1970, as `created`, and never before it."""
+        return self.created if self.clock is None else max(self.created, self.clock())
 
 
 @dataclass(frozen=True, slots=True)

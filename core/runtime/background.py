@@ -199,7 +199,7 @@ class Job:
         try:
             if self._journal is not None:
                 await self._journal.flush()
-            ended = await self._session.ended(found, self._pace.now())
+            ended = await self._session.ended(found)
             if await self._records.swap(Record(self._kind, self._id, ended), found):
                 return
         except StackError as error:  # too large to be kept, say

@@ -55,12 +55,11 @@ class Detached(Session):
     def begun(self, context: Context) -> tuple[Record, Document]:
         return self.state.begun(self.asking, self.opened, self.request, context)
 
-    async def ended(self, document: Document, now: float) -> Document:
+    async def ended(self, document: Document) -> Document:
         """The record of the answer, however it ended; `document` is that of its beginning."""
         if lease.is_cancelled(document) or self._ended is None:
             return self.broken(document)
-        asking = replace(self.asking, now=int(now))
-        return (await self.state.keep(asking, self.opened, *self._ended)).document
+        return (await self.state.keep(self.asking, self.opened, *self._ended)).document
 
     def broken(self, document: Document) -> Document:
         """The record of an answer that did not come to its end."""

@@ -12,6 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from ..canon import ir
@@ -124,7 +125,8 @@ async def translate(
         ready, losses = Prepared(lambda choice: warming.nothing(target.name)), Ledger()
     shown = {} if session is None else session.opened.shown
     created = int(time.time()) if session is None else session.created
-    context = Context(call.token, created, target.name, losses, shown)
+    clock = cache(lambda: int(time.time()))  # what is kept and what is shown tell the same time
+    context = Context(call.token, created, target.name, losses, shown, clock)
     headers = {HEADER: fidelity(losses), "x-stack-route": str(route)}
     if call.generate:
         runs = [ready.run(choice) for choice in range(request.sampling.n)]

@@ -114,8 +114,6 @@ def _shown(document: Document, history: History, stored: bool, background: bool)
 async def keep(asking: Asking, opened: Opened, answer: Document, response: ir.Response) -> Record:
     held: Held = opened.held
     history, replay = held.history, _replayed(asking.token, response)
-    if opened.background and answer["status"] == "completed":
-        answer = answer | {"completed_at": asking.now}
     if history.conversation is not None and opened.into is asking.records:
         said = [*held.items, *replay]
         await chain.append(asking.records, history.conversation, said, history.end)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -47,6 +49,18 @@ def test_nothing_that_is_required_is_missing() -> None:
     of_the_sdk = {name for name, field in Response.model_fields.items() if field.is_required()}
     assert answer().keys() >= REQUIRED | of_the_sdk
     assert answer()["conversation"] is None
+
+
+def test_it_was_complete_when_it_ended_and_never_before_it_began() -> None:
+    request = API.decode({"model": "m", "input": "hi"})
+    said = ir.Response("x", "m", (ir.Text("hi"),), ir.Stop("end"), ir.Usage(1, 1))
+    times = {}
+    for late in (-5, 0, 5):
+        context = cases.context()
+        timed = replace(context, clock=partial(int, context.created + late))
+        shown = API.document(request, [said], timed)
+        times[late] = shown["completed_at"] - shown["created_at"]
+    assert times == {-5: 0, 0: 0, 5: 5}
 
 
 @pytest.mark.parametrize("field", ECHOED)
