@@ -84,6 +84,7 @@ class Job:
         self.serial = 0
         self.cancelled = False
         self.admitted = False
+        self.flowing = False  # whether the last output was a token
         self.state: Any = None
         self._written = 0
         self._read = 0

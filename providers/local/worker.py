@@ -1,8 +1,9 @@
 """The owner thread of one loaded model: nothing else ever touches the engine.
 
 Jobs come in through a bounded queue from any event loop. Each step lets cancelled jobs go, admits
-waiting ones, has the engine decode once, and hands the outputs over with one call per event loop.
-With nothing to do the thread sleeps. If the engine breaks, every job is told, and new ones are
+waiting ones, has the engine decode once, and hands the outputs over with one call per event loop:
+waking a loop up costs as much as a small model's step, so tokens that come faster than anybody reads
+are gathered for a moment. With nothing to do the thread sleeps. If the engine breaks, every job is told, and new ones are
 refused with the reason.
 """
 
@@ -28,6 +29,7 @@ from .meter import Meter
 log = logging.getLogger(__name__)
 
 PATIENCE = 1000  # milliseconds
+PAUSE = 0.005  # seconds for which tokens may be gathered while all streams flow
 
 
 class Engine(Protocol):
@@ -69,6 +71,8 @@ class Worker:
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
         self._outputs: dict[Job, list[Output]] = {}
+        self._urgent = False  # whether some of them have to go at once
+        self._delivered = clock()
         self._serials = count()
         self._stopping = False
         self._dead: Callable[[], StackError] | None = None
@@ -164,7 +168,8 @@ class Worker:
     def _once(self) -> None:
         self._wake.clear()
         self._sort_out()
-        self._deliver()  # that a job is admitted need not wait for its first step
+        if self._urgent or not self._running:
+            self._deliver()  # that a job is admitted need not wait for its first step
         if not self._running:
             self._wake.wait()
             return
@@ -176,11 +181,13 @@ class Worker:
             if isinstance(output, Ended | Broken):
                 self._running.remove(job)
             self._write(job, output)
-        self.meter.stepped(tokens, self._clock() - begun)
+        now = self._clock()
+        self.meter.stepped(tokens, now - begun)
         for job in self._engine.preempted():
             self._running.remove(job)
             self._waiting.appendleft(job)
-        self._deliver()
+        if self._urgent or tokens < len(self._running) or now - self._delivered >= PAUSE:
+            self._deliver()
 
     def _sort_out(self) -> None:
         """Let cancelled jobs go and admit what there is room for, oldest first."""
@@ -207,6 +214,7 @@ class Worker:
                 break
             self._waiting.popleft()
             self._running.append(job)
+            self._urgent = True  # the next step is a long one
             if not job.admitted:
                 job.admitted = True
                 self.meter.admitted(job.prompt_size, cached)
@@ -218,9 +226,12 @@ class Worker:
             self._engine.drop(job)
             output = Broken(StackError("the answer was cut off: its reader fell too far behind"))
         self._outputs.setdefault(job, []).append(output)
+        if not job.flowing or not isinstance(output, Token):
+            self._urgent, job.flowing = True, isinstance(output, Token)
 
     def _deliver(self) -> None:
         outputs, self._outputs = self._outputs, {}
+        self._urgent, self._delivered = False, self._clock()
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Job, list[Output]]]] = {}
         for job, items in outputs.items():
             by_loop.setdefault(job.loop, []).append((job, items))
