@@ -1,10 +1,10 @@
 """The owner thread of one loaded model: nothing else ever touches the engine.
 
 Jobs come in through a bounded queue from any event loop. Each step lets cancelled jobs go, admits
-waiting ones, has the engine decode once, and hands the outputs over with one call per event loop:
-waking a loop up costs as much as a small model's step, so tokens that come faster than anybody reads
-are gathered for a moment. With nothing to do the thread sleeps. If the engine breaks, every job is told, and new ones are
-refused with the reason.
+waiting ones, has the engine decode once, and hands the outputs over with one call per event loop.
+To wake a loop costs as much as some steps of a small model, so tokens that come faster than anybody
+reads are gathered for a moment. With nothing to do the thread sleeps. If the engine breaks, every
+job is told, and new ones are refused with the reason.
 """
 
 from __future__ import annotations

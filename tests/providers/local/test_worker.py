@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 
 import pytest
 
@@ -32,6 +34,7 @@ class Clockwork:
         self.gate = threading.Semaphore(0)
         self.fault: Exception | None = None
         self.leaving: list[Job] = []
+        self.steps = 0
         self._broken_load = broken_load
 
     def load(self) -> None:
@@ -45,6 +48,7 @@ class Clockwork:
         return 3
 
     def step(self) -> list[tuple[Job, Output]]:
+        self.steps += 1
         self.gate.acquire(timeout=5)
         if self.fault is not None:
             raise self.fault
@@ -73,8 +77,10 @@ class Clockwork:
 
 
 @asynccontextmanager
-async def running(engine: Clockwork, capacity: int = 8) -> AsyncIterator[Worker]:
-    worker = Worker("tiny", engine, capacity)
+async def running(
+    engine: Clockwork, capacity: int = 8, clock: Callable[[], float] = time.perf_counter
+) -> AsyncIterator[Worker]:
+    worker = Worker("tiny", engine, capacity, clock=clock)
     await worker.start()
     try:
         yield worker
@@ -126,6 +132,55 @@ async def test_what_comes_while_nobody_reads_is_read_at_once() -> None:
         rest = [event async for event in events]
     assert rest[1] == ir.Delta(0, "x" * 10)
     assert rest[-1] == ir.Finished(ir.Stop("length"), ir.Usage(4, 10, cache_read=3, reasoning=0))
+
+
+class Noting(Job):
+    """A job that remembers what came together."""
+
+    def __init__(self, max_tokens: int) -> None:
+        super().__init__([1, 2, 3, 4], max_tokens, GREEDY)
+        self.deliveries: list[list[Output]] = []
+
+    def put(self, outputs: list[Output]) -> None:
+        self.deliveries.append(list(outputs))
+        super().put(outputs)
+
+
+async def test_tokens_that_come_faster_than_anybody_reads_come_together() -> None:
+    engine, made = Clockwork(), Noting(6)
+    engine.gate.release(100)
+    async with running(engine, clock=lambda: 0.0) as worker:
+        worker.submit(made)
+        await outputs(made)
+    token = Token(b"x")
+    assert made.deliveries == [[Admitted(3)], [token], [*[token] * 5, Ended("length")]]
+
+
+async def test_tokens_that_take_their_time_come_one_by_one() -> None:
+    engine, made, seconds = Clockwork(), Noting(4), count()
+    engine.gate.release(100)
+    async with running(engine, clock=lambda: float(next(seconds))) as worker:
+        worker.submit(made)
+        await outputs(made)
+    token = Token(b"x")
+    assert made.deliveries == [[Admitted(3)], [token], [token], [token], [token, Ended("length")]]
+
+
+async def test_nobody_waits_for_a_step_in_which_another_begins() -> None:
+    engine, made = Clockwork(), Noting(1000)
+    async with running(engine, clock=lambda: 0.0) as worker:
+        worker.submit(made)
+        engine.gate.release(3)
+        while engine.steps < 4:
+            await asyncio.sleep(0)
+        other = job()
+        worker.submit(other)
+        engine.gate.release()  # the step in which the engine is while the other comes
+        assert await other.take() == [Admitted(3)]
+        assert sum(len(each) for each in made.deliveries) == 1 + 4
+        worker.cancel(made)
+        engine.gate.release(100)
+        await outputs(other)
 
 
 async def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
