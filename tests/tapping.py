@@ -29,7 +29,7 @@ def tapped(url: str) -> Iterator[tuple[str, list[str]]]:
                 back.join()
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tap) as tap:
-        thread = threading.Thread(target=tap.serve_forever)
+        thread = threading.Thread(target=tap.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield f"http://127.0.0.1:{tap.server_address[1]}", heads

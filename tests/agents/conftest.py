@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from peer import Peer
 from serving import serving
+from tapping import tapped
+
+from .codexing import Agent
 
 INSTALLED = Path(__file__).parents[2] / ".agents" / "node_modules"
 CLAUDE = INSTALLED / "@anthropic-ai" / "claude-code-linux-x64" / "claude"
@@ -29,6 +32,13 @@ models:
   on-messages: {{provider: messages, model: wire-model}}
   on-responses: {{provider: responses, model: wire-model}}
   on-chat: {{provider: chat, model: wire-model}}
+"""
+
+SCRIPTED = """\
+version: 1
+name: scripted
+apis: [responses]
+providers: {{script: {{type: scripted, config: {{script: "{script}"}}}}}}
 """
 
 
@@ -64,3 +74,25 @@ def stack(peer: Peer, tmp_path: Path) -> Iterator[str]:
     source.write_text(STACK.format(url=peer.url))
     with serving(source) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def scripted(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A stack whose model says what the module's SCRIPT says."""
+    folder = tmp_path_factory.mktemp("scripted")
+    script, source = folder / "script.yaml", folder / "scripted.yaml"
+    script.write_text(request.module.SCRIPT)
+    source.write_text(SCRIPTED.format(script=script))
+    with serving(source) as url:
+        yield url
+
+
+@pytest.fixture(params=["http", "websocket"])
+def agent(
+    request: pytest.FixtureRequest, codex: Path, scripted: str, tmp_path: Path
+) -> Iterator[Agent]:
+    """Codex on that stack, over both of its transports."""
+    with tapped(scripted) as (url, heads):
+        yield Agent(codex, tmp_path / "home", url, request.param == "websocket", heads)

@@ -1,0 +1,41 @@
+"""Codex calls the tools of an MCP server, which it offers to its model as a namespace."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from .codexing import Agent
+
+SERVER = Path(__file__).parents[1] / "e2e" / "tools" / "desk_server.py"
+DESK = {
+    "mcp_servers.desk.command": sys.executable,
+    "mcp_servers.desk.args": [str(SERVER)],
+    "mcp_servers.desk.required": True,  # the first turn waits until it runs
+    "mcp_servers.desk.default_tools_approval_mode": "approve",
+}
+SCRIPT = """\
+answers:
+  - when: {turn: 1, tool: tool_search}
+    parts: [{tool_call: {name: tool_search, arguments: {query: add two numbers}}}]
+  - when: {turn: 1, tool: add}
+    parts: &sum [{tool_call: {name: add, namespace: mcp__desk, arguments: {a: 19, b: 23}}}]
+  - when: {turn: 2, tool: tool_search}
+    parts: *sum
+  - when: {tool_result: true}
+    parts: [{text: "the tool said {{tool_result}}"}]
+"""
+
+
+def test_a_tool_of_an_mcp_server_is_called(agent: Agent) -> None:
+    said = agent.turn(config=DESK)
+    (call,) = said.items("mcp_tool_call")
+    assert (call["server"], call["tool"], call["error"]) == ("desk", "add", None)
+    assert '{"result":"42"}' in said.answer
+
+
+def test_a_tool_that_a_search_has_found_is_called(agent: Agent) -> None:
+    said = agent.turn(config=DESK, knowing={"supports_search_tool": True})
+    (call,) = said.items("mcp_tool_call")
+    assert (call["server"], call["tool"], call["error"]) == ("desk", "add", None)
+    assert '{"result":"42"}' in said.answer
