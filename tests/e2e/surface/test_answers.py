@@ -92,7 +92,7 @@ def test_a_function_is_called_and_its_output_read(
         made = client.responses.create(**asked, input=[prompt])
     (call,) = [item for item in made.output if item.type == "function_call"]
     assert (call.name, json.loads(call.arguments)) == ("get_weather", {"city": "Paris"})
-    output = {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"}
+    output: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"}
     items = [item.to_dict(warnings=False) for item in made.output]
     for item in items:
         item.pop("parsed_arguments", None)  # the helper's own

@@ -18,6 +18,11 @@ SAID: Any = [
 ]
 
 
+def text_of(item: Any) -> str:
+    text: str = item.content[0].text
+    return text
+
+
 def test_what_is_kept_is_what_was_answered(client: OpenAI, model: str) -> None:
     made = client.responses.create(model=model, input="Say hello", metadata={"a": "b"})
     assert made.model_extra is not None
@@ -29,14 +34,13 @@ def test_what_is_kept_is_what_was_answered(client: OpenAI, model: str) -> None:
 
 def test_sealed_thoughts_are_shown_to_who_asks_for_them(client: OpenAI, model: str) -> None:
     made = client.responses.create(model=model, input="Say hello", reasoning={"effort": "high"})
-    (plain, sealed) = (
-        client.responses.retrieve(made.id, include=include).output[0]
-        for include in ([], ["reasoning.encrypted_content"])
-    )
+    plain: Any = client.responses.retrieve(made.id).output[0]
+    whole = client.responses.retrieve(made.id, include=["reasoning.encrypted_content"])
+    sealed: Any = whole.output[0]
     assert plain.type == sealed.type == "reasoning"
     assert plain.encrypted_content is None
-    # A thought of a model in this process has no seal: it is told again as it was.
-    assert sealed.encrypted_content is None or model != "local"
+    # A model in its own process seals nothing; a thought that came from elsewhere is sealed here.
+    assert (sealed.encrypted_content is None) is (model in ("local", "native"))
 
 
 def test_an_answer_goes_on_from_another_one(client: OpenAI, model: str) -> None:
@@ -73,24 +77,24 @@ def test_any_model_goes_on_from_an_answer_of_this_stack(
 
 
 def test_the_items_that_an_answer_was_made_of_are_listed(client: OpenAI, model: str) -> None:
-    first = client.responses.create(model=model, input=SAID)
+    hello: Any = {"role": "user", "content": "Say hello"}
+    first = client.responses.create(model=model, input=[*SAID, hello])
     made = client.responses.create(
         model=model, input="What is my name?", previous_response_id=first.id
     )
     listed = list(client.responses.input_items.list(made.id, order="asc", limit=2))
-    texts = [item.content[0].text for item in listed]  # type: ignore[union-attr]
-    assert texts == ["my name is Ada", SAID[1]["content"], first.output_text, "What is my name?"]
-    assert len({item.id for item in listed}) == 4
-    page = client.responses.input_items.list(made.id, limit=1, after=listed[2].id)
-    assert [item.id for item in page.data] == [listed[1].id]
+    said = [turn["content"] for turn in (*SAID, hello)]
+    assert [text_of(item) for item in listed] == [*said, first.output_text, "What is my name?"]
+    ids = [item.id for item in listed]
+    assert len(set(ids)) == 5
+    page = client.responses.input_items.list(made.id, limit=1, after=ids[2])
+    assert [item.id for item in page.data] == [ids[1]]
     assert page.has_more
 
 
 def test_a_deleted_answer_is_gone(client: OpenAI, model: str) -> None:
     first = client.responses.create(model=model, input="my name is Ada")
-    second = client.responses.create(
-        model=model, input="Say hello", previous_response_id=first.id
-    )
+    second = client.responses.create(model=model, input="Say hello", previous_response_id=first.id)
     client.responses.delete(first.id)
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(first.id)
@@ -123,11 +127,17 @@ def test_a_conversation_goes_on_in_brief(client: OpenAI, model: str) -> None:
     assert brief.object == "response.compaction"
     assert [item.type for item in brief.output] == ["message", "compaction"]
     assert brief.usage.output_tokens > 0
-    output: Any = [item.to_dict(warnings=False) for item in brief.output]
-    asked = [*output, {"role": "user", "content": "What is my name?"}]
-    raw = client.responses.with_raw_response.create(model=model, input=asked)
-    assert raw.headers["x-stack-fidelity"] == "exact"
-    assert raw.parse().output_text == "Your name is Ada."
+    said, summary = [item.to_dict(warnings=False) for item in brief.output]
+    hello = {"role": "user", "content": "Say hello"}
+    tokens = []
+    for items in ([said, hello], [said, summary, hello]):
+        raw = client.responses.with_raw_response.create(model=model, input=items)  # type: ignore[arg-type]
+        assert raw.headers["x-stack-fidelity"] == "exact"
+        made = raw.parse()
+        assert made.status == "completed"
+        assert made.usage is not None
+        tokens.append(made.usage.input_tokens)
+    assert tokens[0] + 20 < tokens[1], "the model was told what the summary says"
 
 
 def test_an_answer_is_put_in_brief_where_it_is_kept(client: OpenAI, model: str) -> None:
