@@ -12,6 +12,7 @@ from typing import Any
 
 from ..local.job import Ended, Job, Output, Token, unheld
 from ..local.prefix import common_prefix
+from .allocating import return_large
 from .choosing import Held, chooser, logprob, processors
 from .config import Config
 from .loading import Loaded, load
@@ -43,6 +44,7 @@ class Batcher:
         import mlx.core as mx
         from mlx_lm.generate import BatchGenerator
 
+        return_large()
         self.loaded: Loaded = load(self._config)
         self.vocabulary, self.context = self.loaded.vocabulary, self.loaded.context
         slots = self._config.slots

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...core.canon.errors import StackError
 from ..local.job import Broken, Ended, Job, Output, Token, unheld
+from .allocating import return_large
 from .choosing import Chosen, Held, chooser, greedy, logprob, processors
 from .config import Config
 from .vision import Eyes, Sight, leave, load
@@ -48,6 +49,7 @@ class Seer:
         import mlx.core as mx
         from mlx_vlm.generate.ar import BatchGenerator
 
+        return_large()
         self._sight: Sight = load(self._config)
         self.eyes, self.context = self._sight.eyes, self._sight.context
         self.vocabulary = self._sight.vocabulary
