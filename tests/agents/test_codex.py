@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from agent_model import ANSWER, CALL, RAN, model
+from agent_model import ANSWER, CALL, RAN, SIGNATURE, THOUGHT, model
 from peer import Peer, Received
 from serving import serving
 from tapping import tapped
@@ -16,6 +16,8 @@ from .codexing import SOCKETS
 from .conftest import STACK
 
 TOOL = model("exec_command", {"cmd": f"echo {RAN}"})
+# What comes back to each upstream of what it said before the tool ran.
+RETURNED = [("chat", THOUGHT), ("messages", SIGNATURE), ("responses", CALL)]
 
 
 def run(binary: Path, url: str, name: str, home: Path, *more: str, sockets: bool = False) -> str:
@@ -29,9 +31,9 @@ def rounds(peer: Peer) -> list[Received]:
     return [request for request in peer.requests if b"exec_command" in request.body]
 
 
-@pytest.mark.parametrize("upstream", ["chat", "messages", "responses"])
+@pytest.mark.parametrize(("upstream", "returned"), RETURNED)
 def test_a_tool_round_trip(
-    upstream: str, codex: Path, stack: str, peer: Peer, tmp_path: Path
+    upstream: str, returned: str, codex: Path, stack: str, peer: Peer, tmp_path: Path
 ) -> None:
     peer.script = TOOL
     answer = run(codex, stack, f"on-{upstream}", tmp_path / "home")
@@ -39,6 +41,7 @@ def test_a_tool_round_trip(
     first, second = rounds(peer)
     assert RAN in json.dumps(second.document), "the tool ran, and its output arrived"
     assert CALL in json.dumps(second.document)
+    assert returned in json.dumps(second.document)
     assert RAN not in json.dumps(first.document.get("messages", first.document.get("input")))
 
 
@@ -62,9 +65,9 @@ def test_in_passthrough_its_tools_arrive_as_they_were_sent(
     assert rounds(peer)[0].document["store"] is False
 
 
-@pytest.mark.parametrize("upstream", ["chat", "messages", "responses"])
+@pytest.mark.parametrize(("upstream", "returned"), RETURNED)
 def test_a_tool_round_trip_over_a_websocket(
-    upstream: str, codex: Path, stack: str, peer: Peer, tmp_path: Path
+    upstream: str, returned: str, codex: Path, stack: str, peer: Peer, tmp_path: Path
 ) -> None:
     peer.script = TOOL
     with tapped(stack) as (url, heads):
@@ -76,6 +79,7 @@ def test_a_tool_round_trip_over_a_websocket(
     first, second = rounds(peer)
     assert "say pong" in json.dumps(second.document), "what the connection remembers"
     assert RAN in json.dumps(second.document)
+    assert returned in json.dumps(second.document)
     assert RAN not in json.dumps(first.document.get("messages", first.document.get("input")))
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from agent_model import ANSWER, model
+from peer import Peer
+
+from . import codexing
 from .codexing import Agent
 
 SERVER = Path(__file__).parents[1] / "e2e" / "tools" / "desk_server.py"
@@ -39,3 +43,13 @@ def test_a_tool_that_a_search_has_found_is_called(agent: Agent) -> None:
     (call,) = said.items("mcp_tool_call")
     assert (call["server"], call["tool"], call["error"]) == ("desk", "add", None)
     assert '{"result":"42"}' in said.answer
+
+
+def test_a_chat_server_calls_it_by_a_flat_name(
+    codex: Path, stack: str, peer: Peer, tmp_path: Path
+) -> None:
+    peer.script = model("mcp__desk__add", {"a": 4_000_000, "b": 242}, ran="4000242")
+    said = codexing.run(codex, tmp_path / "home", stack, "on-chat", config=DESK)
+    assert (said.code, said.complaints, said.answer) == (0, [], ANSWER)
+    (call,) = said.items("mcp_tool_call")
+    assert (call["server"], call["tool"], call["error"]) == ("desk", "add", None)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from agent_model import ANSWER, model
+from peer import Peer
+
+from . import codexing
 from .codexing import Agent
 
 SCRIPT = """\
@@ -27,13 +33,27 @@ answers:
 """
 
 
+WRITING = {"sandbox_mode": "workspace-write"}
+
+
 def test_a_patch_is_applied(agent: Agent) -> None:
     agent.folder.mkdir(parents=True)
     note = agent.folder / "note.txt"
     note.write_text('one\n"two" \\ 2\nthree\n')
-    said = agent.turn(config={"sandbox_mode": "workspace-write"})
+    said = agent.turn(config=WRITING)
     assert note.read_text() == 'one\n"deux" \\ 2\nthree\n'
     assert (agent.folder / "more.txt").read_text() == "four\n"
     (change,) = said.items("file_change")
     assert change["status"] == "completed"
     assert "Success." in said.answer
+
+
+def test_a_chat_server_is_offered_a_function_for_it(
+    codex: Path, stack: str, peer: Peer, tmp_path: Path
+) -> None:
+    patch = "*** Begin Patch\n*** Add File: more.txt\n+four\n*** End Patch\n"
+    peer.script = model("apply_patch", {"input": patch}, ran="A more.txt")
+    home = tmp_path / "home"
+    said = codexing.run(codex, home, stack, "on-chat", config=WRITING)
+    assert (said.code, said.complaints, said.answer) == (0, [], ANSWER)
+    assert (home / "work" / "more.txt").read_text() == "four\n"
