@@ -23,7 +23,9 @@ ENDS = 1 << 20  # bytes of a file's beginning and end by which it is known
 READ = 2048  # tokens of a text that a model for conversations reads, unless it is configured
 READ_ALONE = 8192  # the same of a model that does nothing else
 KV_BYTES = {"f32": 128, "f16": 64, "q8_0": 34, "q4_1": 20, "q4_0": 18, "iq4_nl": 18}  # of 32 values
+WHOLE = ("f32", "f16")  # types of a cache that need no flash attention
 MEMORY = 1 << 30  # bytes of key-value cache up to which every slot has its own share
+SCORES = 2 << 30  # bytes of attention scores of a step up to which a processor computes them whole
 
 
 class Config(LocalConfig):
@@ -51,8 +53,8 @@ class Config(LocalConfig):
     )
     flash_attention: bool | None = Field(
         None,
-        description="by default as llama.cpp chooses; without it an answer is the same, digit for "
-        "digit, whatever else runs",
+        description="by default on a GPU and for very large contexts only; without it an answer is "
+        "the same, digit for digit, whatever else runs",
     )
     draft_tokens: int = Field(
         0,
@@ -81,7 +83,7 @@ class Config(LocalConfig):
 
     @model_validator(mode="after")
     def _quantised_needs_flash(self) -> Self:
-        if self.flash_attention is False and self.kv_type not in ("f32", "f16"):
+        if self.flash_attention is False and self.kv_type not in WHOLE:
             raise ValueError(
                 f"kv_type {self.kv_type} needs flash attention; leave out `flash_attention: false`"
             )
@@ -163,12 +165,24 @@ class Config(LocalConfig):
             threads=self.workers,
             unified=unified,
             kv_type=self.kv_type,
-            flash=self.flash_attention,
+            flash=self._flash(header, cells if unified else context),
             draft=self.draft_tokens,
             archive=self.cache_memory,
             folder=self.cache_dir and self.cache_dir.expanduser(),
             fingerprint=self.fingerprint if self.cache_dir else "",
         )
+
+    def _flash(self, header: Header, cells: int) -> bool | None:
+        """Whether attention is computed in one go; None leaves it to the engine.
+
+        On a processor that takes longer for everything but short conversations and whole prompts,
+        and its digits depend on how many rows are computed together. What it saves are the scores,
+        a number for each row, head and cell.
+        """
+        if self.flash_attention is not None or self.gpu_layers or self.kv_type not in WHOLE:
+            return self.flash_attention
+        heads = header.number("attention.head_count")
+        return False if heads and self.batch * heads * cells * 4 <= SCORES else None
 
     @property
     def fingerprint(self) -> str:

@@ -94,6 +94,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=0, help="of each answer")
     parser.add_argument("--rounds", type=int, default=5, help="of which medians are taken")
     parser.add_argument("--threads", type=int, default=1, help="that compute a step")
+    parser.add_argument("--flash", action="store_true", help="with llama.cpp's flash attention")
     parser.add_argument("--quick", action="store_true", help="one short round of few streams")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     options = parser.parse_args()
@@ -125,7 +126,7 @@ def _throughput(
 ) -> Iterator[dict[str, Any]]:
     plan, threads = PLANS[model], options.threads
     file = _file(model, options, work)
-    setup = Setup(file, max(options.streams), plan.context, threads)
+    setup = Setup(file, max(options.streams), plan.context, threads, options.flash)
     tokens = options.tokens or plan.tokens
     with throughput.started(systems, setup, work / model, notes) as running:
         yield from throughput.measure(
@@ -136,7 +137,8 @@ def _throughput(
 def _turns(
     model: str, systems: list[System], options: argparse.Namespace, work: Path, notes: list[str]
 ) -> dict[str, Any]:
-    setup = Setup(_file(model, options, work), threads=options.threads, **TURNS)
+    file = _file(model, options, work)
+    setup = Setup(file, threads=options.threads, flash=options.flash, **TURNS)
     served = [system for system in systems if not isinstance(system, Inside)]
     requests = 40 if options.quick else PLANS[model].requests
     with throughput.started(served, setup, work / f"{model}-turns", notes) as running:

@@ -22,7 +22,10 @@ def config(setup: Setup) -> dict[str, Any]:
         "slots": setup.slots,
         "sampling": {"temperature": 0},
     }
-    return common if setup.mlx else {**common, "threads": setup.threads, "kv_unified": False}
+    if setup.mlx:
+        return common
+    flags = {"kv_unified": False, "flash_attention": setup.flash}
+    return {**common, "threads": setup.threads, **flags}
 
 
 def distribution(setup: Setup, port: int | None = None) -> dict[str, Any]:

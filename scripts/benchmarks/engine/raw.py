@@ -29,7 +29,7 @@ class Raw:
         params.n_ctx, params.n_seq_max = setup.cells, setup.slots
         params.n_batch = params.n_ubatch = BATCH
         params.n_threads = params.n_threads_batch = setup.threads
-        params.kv_unified = False
+        params.kv_unified, params.flash_attn_type = False, int(setup.flash)
         self._context = lib.llama_init_from_model(model, params)
         if not self._context:
             raise Refused("the engine makes no context of this size")

@@ -17,6 +17,7 @@ class Setup:
     slots: int
     context: int  # tokens of one conversation; each slot has its own share
     threads: int
+    flash: bool = False  # whether llama.cpp computes attention in one go
 
     @property
     def cells(self) -> int:

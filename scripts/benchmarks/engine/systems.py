@@ -100,6 +100,7 @@ class LlamaServer(Rival):
     def launch(self, setup: Setup, work: Path, port: int) -> Launch:
         sizes = ["-c", str(setup.cells), "-b", str(BATCH), "-ub", str(BATCH)]
         sizes += ["--parallel", str(setup.slots), "-t", str(setup.threads)]
+        sizes += ["--flash-attn", "on" if setup.flash else "off"]
         where = ["--host", "127.0.0.1", "--port", str(port)]
         return Launch([str(self.rivals.server()), "-m", setup.model, *sizes, *where])
 
@@ -118,6 +119,7 @@ class LlamaCppServer(Rival):
             "n_batch": BATCH,
             "n_threads": setup.threads,
             "n_threads_batch": setup.threads,
+            "flash_attn": setup.flash,
             "interrupt_requests": False,
             "host": "127.0.0.1",
             "port": port,
@@ -142,6 +144,7 @@ class ExamplesServer(Rival):
             "threads": setup.threads,
             "threads_batch": setup.threads,
             "kv_unified": False,
+            "flash_attn": setup.flash,
             "store_logits": False,
         }
         config = work / "bench.json"

@@ -92,3 +92,20 @@ def test_a_quantised_cache_needs_flash_attention() -> None:
     assert config(flash_attention=False).flash_attention is False
     with pytest.raises(ValueError, match="kv_type q8_0 needs flash attention"):
         config(flash_attention=False, kv_type="q8_0")
+
+
+@pytest.mark.parametrize(
+    ("fields", "context", "flash"),
+    [
+        ({}, 4096, False),
+        ({}, 131_072, False),  # of which one conversation has 32,768, unless it is configured
+        ({"context": 65_536, "batch": 4096}, 131_072, None),  # 4 GiB of scores
+        ({"gpu_layers": -1}, 4096, None),
+        ({"kv_type": "q8_0"}, 4096, None),
+        ({"flash_attention": True}, 4096, True),
+    ],
+)
+def test_a_processor_computes_attention_whole_where_there_is_room_for_its_scores(
+    fields: dict[str, Any], context: int, flash: bool | None
+) -> None:
+    assert config(slots=1, **fields).shape(header(context=context, layers=4)).flash is flash
