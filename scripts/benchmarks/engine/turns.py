@@ -16,6 +16,7 @@ from .sample import Refused
 from .setup import counting
 
 HISTORY = 1000  # tokens; the vocabularies here have one for each digit
+QUESTION = "Repeat this: 12"  # which the tiny model answers without a thought
 SHORT = 8  # tokens of an answer of which only the beginning matters
 ENDLESS = 900  # tokens of an answer that is not to end by itself
 REQUESTS = 1000
@@ -30,7 +31,7 @@ def first_texts(one: Running, rounds: int) -> Told:
     for _ in range(rounds):
         history = "".join(random.choices("123456789", k=HISTORY))
         cold.append(_first(one, [history]))
-        cached.append(_first(one, [history, "Yes.", "Count to 100."]))
+        cached.append(_first(one, [history, "Yes.", QUESTION]))
     sooner = median(a / b for a, b in zip(cold, cached, strict=True))
     return {"cold_ms": median(cold), "cached_ms": median(cached), "sooner": sooner}
 
