@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,10 +30,10 @@ request_max_retries = 1
 stream_max_retries = 1
 """
 SOCKETS = {"model_providers.stack.supports_websockets": True}
-# Warnings of how it talks to its model, and every event and item that it has to pass over. The
-# tasks warn of a race of Codex's own, at the end of a session.
-LOG = "error,codex_core=warn,codex_core::tasks=error,codex_api=warn,codex_api::sse=debug"
-GREETING = "Reading additional input from stdin..."
+# Warnings of how it talks to its model, and every event and item that it has to pass over.
+LOG = "error,codex_core=warn,codex_api=warn,codex_api::sse=debug"
+# A greeting, and a file of its own that at times is closed before the last line.
+HARMLESS = re.compile(r"(Reading additional input .*|.* rollout .*: thread \S+ not found)?")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Said:
     def complaints(self) -> list[object]:
         """Everything that is not the turn itself: errors, warnings, and what it passed over."""
         failures = [event for event in self.events if event["type"] in ("error", "turn.failed")]
-        words = [line for line in self.err.splitlines() if line not in ("", GREETING)]
+        words = [line for line in self.err.splitlines() if not HARMLESS.fullmatch(line)]
         return [*failures, *self.items("error"), *words]
 
 

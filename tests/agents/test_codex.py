@@ -92,6 +92,7 @@ def test_where_websockets_are_off_it_uses_http_at_once(
     with serving(source) as stack, tapped(stack) as (url, heads):
         said = codexing.run(codex, tmp_path / "home", url, "on-chat", config=SOCKETS)
     assert (said.code, said.answer) == (0, ANSWER)
+    assert "falling back to HTTP" in str(said.complaints), "what the other tests do not hear"
     lines = [head.splitlines()[0] for head in heads]
     assert sum(line.startswith("GET /v1/responses ") for line in lines) == 1, "it asks once"
     assert any(line.startswith("POST /v1/responses ") for line in lines)
