@@ -25,15 +25,15 @@ class Collector:
 
     def feed(self, event: ir.Event) -> None:
         match event:
+            case ir.Delta(index=index, text=text, logprobs=logprobs):  # first: most are deltas
+                self._texts[index].append(text)
+                if logprobs:
+                    self._logprobs.setdefault(index, []).extend(logprobs)
             case ir.Started():
                 self._started = event
             case ir.PartStarted(index=index, part=part):
                 self._parts[index] = part
                 self._texts[index] = []
-            case ir.Delta(index=index, text=text, logprobs=logprobs):
-                self._texts[index].append(text)
-                if logprobs:
-                    self._logprobs.setdefault(index, []).extend(logprobs)
             case ir.PartAnnotated(index=index, value=value):
                 self._parts[index] = annotate(self._parts[index], value)
             case ir.PartEnded(index=index):

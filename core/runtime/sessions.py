@@ -40,16 +40,15 @@ class Session:
         """The same events; the end of an answer that could not be kept is a failure."""
         if self.opened.into is None:
             return events
-        seen: list[tuple[int, ir.Event]] = []
-        for choice, event in events:
+        for _, event in events:
             if isinstance(event, ir.Failed):
                 self.failed(event.error)
             else:
                 self._collector.feed(event)
-            if isinstance(event, ir.Finished):
-                event = await self._finished(event, context)
-            seen.append((choice, event))
-        return seen
+        choice, last = events[-1]  # an answer ends once, and nothing is behind its end
+        if not isinstance(last, ir.Finished):
+            return events
+        return [*events[:-1], (choice, await self._finished(last, context))]
 
     async def _finished(self, event: ir.Finished, context: Context) -> ir.Event:
         try:

@@ -35,7 +35,7 @@ class Held:
         return {
             "answer": answer,
             "input": self.items,
-            "replay": replay,
+            "replay": None if replay and replay == answer["output"] else replay,
             "previous": self.history.previous,
             "conversation": self.history.conversation,
             "before": self.history.end,

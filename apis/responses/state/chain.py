@@ -16,7 +16,7 @@ from ....core.contract import lease
 from ....core.contract.api import Document
 from ....core.contract.state import Asking, Record, Records
 from .items import is_reference
-from .record import RESPONSE, current
+from .record import RESPONSE, current, replay
 
 CONVERSATION, BATCH = "conversation", "conversation_batch"
 LONGEST = 10_000  # responses of a chain; what is longer is a circle
@@ -64,7 +64,7 @@ async def chained(asking: Asking, id: str) -> History:
     first = chain[-1]
     items = await _before(asking.records, first, id)
     for each in reversed(chain):
-        items += each["input"] + each["replay"]
+        items += each["input"] + replay(each)
     return History(items, previous=id)
 
 
@@ -153,5 +153,5 @@ async def _within(records: Records, id: str) -> Document | None:
     response = await records.get(RESPONSE, f"resp_{rest.partition('_')[0]}")
     if response is None:
         return None
-    items: list[Document] = [*response["input"], *response["replay"]]
+    items: list[Document] = [*response["input"], *replay(response)]
     return next((item for item in items if item.get("id") == id), None)

@@ -16,6 +16,12 @@ RESPONSE = "response"
 LEFT = "the server that made this response is gone; ask again"
 
 
+def replay(document: Document) -> list[Document]:
+    """The items of its answer as a model is told them, where the client was shown less."""
+    kept: list[Document] | None = document["replay"]
+    return document["answer"]["output"] if kept is None else kept
+
+
 def broken(
     document: Document, error: StackError | None, answer: Document | None = None
 ) -> Document:

@@ -7,13 +7,13 @@ from ....core.contract.api import Document
 from ....core.contract.state import JOURNAL, Asking
 from . import chain, including
 from .paging import paged
-from .record import RESPONSE, current
+from .record import RESPONSE, current, replay
 
 
 async def retrieve(asking: Asking) -> Document:
     record = await found(asking)
     wanted = including.included(asking.query)
-    return including.answered(record["answer"], record["replay"], wanted)
+    return including.answered(record["answer"], replay(record), wanted)
 
 
 async def delete(asking: Asking) -> Document:
