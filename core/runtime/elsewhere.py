@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from ..contract.api import Api, Operation
 from ..contract.provider import NativeCall, Provider
 from .call import Call
-from .forwarding import protocol_headers
+from .forwarding import passed_on
 from .registry import Target
 
 # An id goes into the path of a call that bears our key: nothing that could lead elsewhere.
@@ -38,13 +38,5 @@ def asked(api: Api, operation: Operation, call: Call) -> NativeCall | None:
     """The same call for an upstream; None for a name that cannot be one of its ids."""
     if not _ID.fullmatch(call.item):
         return None
-    return NativeCall(
-        api.name,
-        operation.name,
-        operation.method,
-        operation.path.replace("{id}", call.item),
-        call.query,
-        protocol_headers(api, call.headers),
-        call.body if isinstance(call.body, bytes) else b"",
-        "stream=true" in call.query.split("&"),
-    )
+    body = call.body if isinstance(call.body, bytes) else b""
+    return passed_on(api, operation, call, body, "stream=true" in call.query.split("&"))

@@ -29,6 +29,11 @@ def native_call(
     """What the upstream would be sent: the body as it came, but for the model's name."""
     seen = asked.scanned
     body = asked.raw if seen.model == target.model.id else seen.with_model(target.model.id)
+    return passed_on(api, operation, call, body, seen.stream is True)
+
+
+def passed_on(api: Api, operation: Operation, call: Call, body: bytes, streams: bool) -> NativeCall:
+    """The same call for an upstream, with this body and nobody's credentials."""
     return NativeCall(
         api.name,
         operation.name,
@@ -37,7 +42,7 @@ def native_call(
         call.query,
         protocol_headers(api, call.headers),
         body,
-        seen.stream is True,
+        streams,
     )
 
 

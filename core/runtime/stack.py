@@ -17,11 +17,9 @@ from functools import partial
 from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from urllib.parse import parse_qsl
 
 from ..canon import ir
 from ..canon.errors import (
-    ConfigError,
     InvalidRequest,
     NotFound,
     NotSupported,
@@ -32,7 +30,7 @@ from ..contract.api import Api, Context, Document, Keeping, Operation
 from ..contract.executor import Executor
 from ..contract.losses import Ledger
 from ..contract.provider import NativeCall, Provider
-from ..contract.state import Asking, Records, State, Watched
+from ..contract.state import Records
 from ..contract.store import Store
 from . import (
     attaching,
@@ -46,19 +44,18 @@ from . import (
     translating,
 )
 from .asking import Asked
-from .background import Attempt, Background
+from .background import Background
 from .call import Call, Reply
 from .catalog import Catalog
 from .detached import Detached
-from .following import following
-from .memory import Remembering
+from .parts import started, stopped
 from .plugins import Plugins
-from .records import Kept, Nothing
 from .registry import Registry, Target
 from .resolver import Route, resolve
 from .sealing import Seals
 from .sealing import opened as unsealed
 from .sessions import Session
+from .stateful import Stateful
 
 if TYPE_CHECKING:
     from .config import Loaded, Source
@@ -69,7 +66,6 @@ logger = logging.getLogger("polystack")
 
 SMALL = 4 << 10  # bytes of a body that may want no answer
 OFF_LOOP = 1 << 20  # bytes of a body whose parsing would make everybody else wait
-CONTENT = {"content-type": "application/octet-stream", "x-content-type-options": "nosniff"}
 UNCOUNTED = (404, 405, 501)  # statuses of a server that has no such endpoint
 
 
@@ -89,17 +85,25 @@ class Stack:
         self.apis: dict[str, Api] = {}
         self.providers: dict[str, Provider] = {}
         self.executors: dict[str, Executor] = {}
-        self.store: Store | None = None
         key = self.distribution.seals.key
         self._seals = Seals(None if key is None else key.get_secret_value())
         self._catalog = Catalog(self.distribution, self.providers)
-        kept = self.distribution.store
-        self.background = Background(1 if kept is None else kept.background)
+        self._stateful = Stateful(self.distribution, self._document)
 
     @property
     def registry(self) -> Registry | None:
         """What the names stand for now; None while nothing runs."""
         return self._catalog.registry
+
+    @property
+    def store(self) -> Store | None:
+        """What is kept beyond a call; None without one, and while nothing runs."""
+        return self._stateful.store
+
+    @property
+    def background(self) -> Background:
+        """The answers that are made whether anybody waits for them or not."""
+        return self._stateful.background
 
     @classmethod
     def load(
@@ -151,18 +155,18 @@ class Stack:
         try:
             if (kept := self.distribution.store) is not None:
                 kind = self.plugins.store(kept.type)
-                self.store = kind(store_config(self.loaded, kind))
-                await _started("the store", self.store)
+                self._stateful.store = store = kind(store_config(self.loaded, kind))
+                await started("the store", store)
             for name, named in self.distribution.executors.items():
                 runs = self.plugins.executor(named.type)
                 executor = runs(name, executor_config(self.loaded, name, runs))
                 self.executors[name] = executor
-                await _started(f"executor {name!r}", executor)
+                await started(f"executor {name!r}", executor)
             for name, entry in self.distribution.providers.items():
                 cls = self.plugins.provider(entry.type)
                 provider = cls(name, provider_config(self.loaded, name, cls))
                 self.providers[name] = provider
-                await _started(f"provider {name!r}", provider)
+                await started(f"provider {name!r}", provider)
             self._catalog = Catalog(self.distribution, self.providers)
             await self._catalog.start()
         except BaseException:
@@ -178,14 +182,14 @@ class Stack:
         await self.background.stop()
         await self._catalog.stop()
         for name, provider in reversed(list(self.providers.items())):
-            await _stopped(f"provider {name}", provider)
+            await stopped(f"provider {name}", provider)
         self.providers.clear()
         for name, executor in reversed(list(self.executors.items())):
-            await _stopped(f"executor {name}", executor)
+            await stopped(f"executor {name}", executor)
         self.executors.clear()
-        store, self.store = self.store, None
+        store, self._stateful.store = self.store, None
         if store is not None:
-            await _stopped("the store", store)
+            await stopped("the store", store)
 
     # What it is, and how it does -----------------------------------------------------------------
 
@@ -306,10 +310,10 @@ class Stack:
 
     async def _generate(self, api: Api, operation: Operation, call: Call) -> Reply:
         asked, target = await self._asked(api, operation, call)
-        session = await self._session(api, operation, call, asked, target)
+        session = await self._stateful.session(api, operation, call, asked, target)
         attempt = partial(self._attempt, api, operation, call, asked, session, target)
         if isinstance(session, Detached):
-            return await self._detached(api, session, attempt, call, target)
+            return await self._stateful.detached(api, session, attempt, call, target)
         return await attempt()
 
     async def _attempt(
@@ -346,14 +350,16 @@ class Stack:
     ) -> Reply:
         route, native = self._route(api, operation, call, asked, target)
         settings = self.distribution.server
-        records = self._records(call)
+        records = self._stateful.records(call)
         if route.kind == "native" and session is None and await _names_files(asked, records):
             route = Route("rewritten", ["files"])
         if route.kind == "rewritten" and session is None:
-            session = await self._session(api, operation, call, asked, target, rewritten=True)
+            session = await self._stateful.session(
+                api, operation, call, asked, target, rewritten=True
+            )
             if isinstance(session, Detached):
                 attempt = partial(self._answer, api, operation, call, asked, session, target)
-                return await self._detached(api, session, attempt, call, target)
+                return await self._stateful.detached(api, session, attempt, call, target)
         if route.kind == "native" and native is not None and session is None:
             return await forwarding.forward(api, native, target.provider, settings, call.request_id)
         if route.kind == "native":
@@ -375,63 +381,9 @@ class Stack:
 
     # What is kept --------------------------------------------------------------------------------
 
-    async def _session(
-        self,
-        api: Api,
-        operation: Operation,
-        call: Call,
-        asked: Asked,
-        target: Target,
-        rewritten: bool = False,
-    ) -> Session | None:
-        """What a call goes on from, and how its answer is kept; None where that is not our task.
-
-        An upstream that speaks this protocol keeps its answers itself: only what goes on from one
-        of ours is ours to answer, and what is `rewritten`, since its answer bears an id of ours. A
-        name that nobody here knows may be one of the upstream's.
-        """
-        state, native = api.state, api.name in target.model.native and not rewritten
-        ours = call.memory is not None  # no upstream knows what a connection remembers
-        if state is None or (native and not ours and not state.touches(asked.raw)):
-            return None
-        try:
-            document = asked.document
-        except InvalidRequest:
-            if native and not ours:
-                return None  # what cannot be read is the upstream's to judge
-            raise
-        asking = replace(self._asking(call, document), operation=operation.name)
-        opened = await state.open(asking)
-        if opened.unknown is not None:
-            if native and not target.fallbacks and call.generate:
-                return None
-            raise opened.unknown
-        if native and not ours and not opened.continues:
-            return None
-        kind = Detached if opened.background else Session
-        return kind(api, state, asking, opened, call.reading(operation))
-
-    async def _detached(
-        self, api: Api, session: Detached, attempt: Attempt, call: Call, target: Target
-    ) -> Reply:
-        """Have an answer made in the background; the client gets its beginning, or follows it."""
-        context = Context(
-            call.token, session.created, target.name, shown=dict(session.opened.shown)
-        )
-        record, answer = session.begun(context)
-        await self.background.start(session, record, attempt)
-        if not session.streamed:
-            return Reply(200, {}, answer)
-        watched = Watched(record.id, record.document)
-        return await self._following(api, session.state, session.asking, watched)
-
-    async def _following(self, api: Api, state: State, asking: Asking, watched: Watched) -> Reply:
-        keep_alive, pace = self.distribution.server.keep_alive, self.background.pace
-        return await following(api, state, asking, watched, pace, keep_alive)
-
     async def _state(self, api: Api, operation: Operation, call: Call) -> Reply:
         try:
-            return await self._kept(api, operation, call)
+            return await self._stateful.serve(api, operation, call)
         except NotFound:
             if (reply := await self._elsewhere(api, operation, call)) is None:
                 raise
@@ -448,39 +400,6 @@ class Stack:
         settings = self.distribution.server
         return await forwarding.forward(api, native, keeper, settings, call.request_id)
 
-    async def _kept(self, api: Api, operation: Operation, call: Call) -> Reply:
-        assert api.state is not None, "an Api that declares the action has a state"
-        kind = call.headers.get("content-type", "")
-        is_form = isinstance(call.body, bytes) and kind.startswith("multipart/")
-        document = self._document(call) if call.body and not is_form else None
-        asking = self._asking(call, document)
-        if isinstance(call.body, bytes) and is_form:
-            asking = replace(asking, body=call.body, content_type=kind)
-        if (watched := await api.state.watched(operation.name, asking)) is not None:
-            return await self._following(api, api.state, asking, watched)
-        answer = await api.state.serve(operation.name, asking)
-        if operation.method != "GET":
-            self.background.look()
-        if isinstance(answer, bytes):
-            return Reply(200, CONTENT, body=answer)
-        return Reply(200, {}, answer)
-
-    def _asking(self, call: Call, document: object) -> Asking:
-        query: dict[str, str] = {}
-        for name, value in parse_qsl(call.query, keep_blank_values=True):
-            query[name] = f"{query[name]},{value}" if name in query else value
-        now, records = int(self.background.pace.now()), self._records(call)
-        asking = Asking(records, call.token, now, document, call.items, query)
-        if (kept := self.distribution.store) is not None:
-            asking = replace(asking, max_file=kept.max_file, lifetime=kept.keep)
-        return asking
-
-    def _records(self, call: Call) -> Records:
-        records: Records = Nothing()
-        if self.store is not None and self.distribution.store is not None:
-            records = Kept(self.store, call.tenant, self.distribution.store.keep)
-        return records if call.memory is None else Remembering(call.memory, records)
-
     async def _count(self, api: Api, operation: Operation, call: Call) -> Reply:
         asked, target = await self._asked(api, operation, call)
         route, native = self._route(api, operation, call, asked, target)
@@ -493,11 +412,13 @@ class Stack:
                 return reply
         wanted = asked.request
         if api.state is not None and api.state.touches(asked.raw):
-            session = await self._session(api, operation, call, asked, target)
+            session = await self._stateful.session(api, operation, call, asked, target)
             wanted = wanted if session is None else session.request
         request = unsealed(_for_provider(wanted, api, call, target), self._seals, Ledger())
         translated = route.kind == "translated"
-        request = await attaching.attached(request, self._records(call), Ledger(), translated)
+        request = await attaching.attached(
+            request, self._stateful.records(call), Ledger(), translated
+        )
         if translated:
             request = orchestrating.plain(request)
             request = await orchestrating.shown_to_model(request, self._runners)
@@ -545,7 +466,7 @@ class Stack:
         request = _for_provider(asked.request, api, call, target)
         lenient = replace(target, fidelity="lenient")
         ready, losses = await translating.prepared(
-            api, request, lenient, route, self._seals, self._records(call), self._runners
+            api, request, lenient, route, self._seals, self._stateful.records(call), self._runners
         )
         return Explanation(target, route, ready.api, losses)
 
@@ -600,24 +521,6 @@ class Explanation:
     route: Route
     api: str
     losses: Ledger
-
-
-async def _started(name: str, part: Provider | Store | Executor) -> None:
-    try:
-        await part.start()
-    except StackError:
-        raise
-    except Exception as error:
-        logger.debug("%s failed to start", name, exc_info=True)
-        reason = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"{name} failed to start: {reason}") from error
-
-
-async def _stopped(name: str, part: Provider | Store | Executor) -> None:
-    try:
-        await part.stop()
-    except Exception:
-        logger.exception("%s failed to stop", name)
 
 
 def _shown(operation: Operation) -> str:
