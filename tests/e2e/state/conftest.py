@@ -1,4 +1,7 @@
-"""All that is kept is kept in every store, and the tests see no difference."""
+"""What is kept is kept in every store, and the tests see no difference.
+
+Those of what no store decides run on one (`telling.ON_ONE_STORE`).
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
+import pytest
 import uvicorn
 from pydantic import BaseModel
 
@@ -80,6 +81,9 @@ def _bare(part: ir.Part) -> ir.Part:
         case _:
             return ir.Text("")
 
+
+# For tests of what no store decides; the others run on each.
+ON_ONE_STORE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 DISTRIBUTION: dict[str, Any] = {
     "version": 1,

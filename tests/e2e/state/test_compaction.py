@@ -10,7 +10,9 @@ import pytest
 from polystack.core import ir
 from polystack.core.runtime.call import Call
 
-from .telling import Telling, telling, told
+from .telling import ON_ONE_STORE, Telling, telling, told
+
+pytestmark = ON_ONE_STORE
 
 TRIGGER = {"type": "compaction_trigger"}
 SAID: list[Any] = [

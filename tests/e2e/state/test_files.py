@@ -15,7 +15,9 @@ from polystack.core import ir
 from polystack.core.canon.errors import InvalidRequest
 from polystack.core.runtime.call import Call
 
-from .telling import Telling, telling
+from .telling import ON_ONE_STORE, Telling, telling
+
+pytestmark = ON_ONE_STORE
 
 PIXEL = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

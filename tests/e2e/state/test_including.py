@@ -9,7 +9,9 @@ import pytest
 
 from polystack.apis.responses.state.including import answered
 
-from .telling import telling
+from .telling import ON_ONE_STORE, telling
+
+pytestmark = ON_ONE_STORE
 
 SEALED: Any = ["reasoning.encrypted_content"]
 THOUGHT: Any = {"type": "reasoning", "summary": [], "encrypted_content": "sealed"}

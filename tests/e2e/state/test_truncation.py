@@ -13,7 +13,9 @@ from polystack.core import Stack, ir
 from polystack.core.canon.errors import ContextOverflow
 from polystack.core.contract.provider import Prepared, TokenCount
 
-from .telling import DISTRIBUTION, Telling, told
+from .telling import DISTRIBUTION, ON_ONE_STORE, Telling, told
+
+pytestmark = ON_ONE_STORE
 
 CONTEXT = 100
 

@@ -10,8 +10,10 @@ import openai
 import pytest
 from peer import Peer, whole
 
-from .telling import DISTRIBUTION, telling
+from .telling import DISTRIBUTION, ON_ONE_STORE, telling
 from .test_background import ended
+
+pytestmark = ON_ONE_STORE
 
 HI: Any = [{"role": "user", "content": "hi"}]
 
