@@ -14,7 +14,7 @@ from ...core.canon.collect import annotate
 from ...core.canon.sequence import Sequencer
 from ...core.contract.api import Context, Document
 from ...core.contract.api import Encoder as BaseEncoder
-from ...core.contract.losses import Ledger
+from ...core.contract.losses import Ledger, noted
 from ..serverside import Unshown
 from . import output
 
@@ -114,7 +114,7 @@ class Encoder(BaseEncoder):
         self._over = True
         ending = output.end(event.stop, event.usage, self._losses)
         self._context.losses.add(*self._losses)
-        line = self._head | output.said(self._generate, "") | ending | output.note(self._losses)
+        line = self._head | output.said(self._generate, "") | ending | noted(self._losses)
         return orjson.dumps(line) + b"\n"
 
     def _line(self, piece: Document) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...core.canon import ir
 from ...core.contract.api import Context, Document
-from ...core.contract.losses import HEADER, Ledger, fidelity, foreign
+from ...core.contract.losses import Ledger, foreign
 from . import arguments
 from .vocabulary import FINISH, NAME, UNSAID, given, remembered, written
 
@@ -62,11 +62,6 @@ def end(stop: ir.Stop, usage: ir.Usage | None, losses: Ledger) -> Document:
         eval_count=usage.output if usage else None,
     )
     return {"done": True, "done_reason": FINISH[stop.reason]} | counts
-
-
-def note(losses: Ledger) -> Document:
-    value = fidelity(losses)
-    return {} if value == "exact" else {HEADER.replace("-", "_"): value}
 
 
 def lose_part(part: ir.Part, generate: bool, losses: Ledger) -> None:

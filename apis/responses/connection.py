@@ -6,6 +6,7 @@ openai SDK. An error has a `status` and is nested, unlike an `error` event of a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import orjson
@@ -14,12 +15,16 @@ from ...core.canon.errors import InvalidRequest, StackError
 from ...core.contract import connection
 from ...core.contract.api import Document, Headers
 from ...core.contract.connection import Wanted
+from ...core.contract.losses import FIELD, HEADER
 from ..openai import error_body
 from ..sse import Parser, SSEvent
 from . import errors
 
 BETA = "responses_websockets="  # what a client asks for of this connection, and of no upstream
 LONGEST_LANE = 256  # characters of a stream's id
+ENDS = ("response.completed", "response.incomplete", "response.failed")
+# A comment of ours; within an event, a line never begins like this.
+_LOST = re.compile(rb"^: x-stack-fidelity (.+)$", re.MULTILINE)
 PASSED = ("retry-after", "retry-after-ms", "x-should-retry", "x-request-id")
 
 
@@ -55,8 +60,14 @@ class Writing(connection.Writing):
     def __init__(self, lane: str) -> None:
         self._parser = Parser()
         self._lane = lane
+        self._lost: list[str] = []
+
+    def head(self, headers: Mapping[str, str]) -> None:
+        if (value := headers.get(HEADER, "exact")) != "exact":
+            self._lost.append(value)
 
     def feed(self, chunk: bytes) -> Sequence[bytes]:
+        self._lost += [found.decode() for found in _LOST.findall(chunk)]
         return [self._message(event) for event in self._parser.feed(chunk)]
 
     def whole(self, status: int, headers: Mapping[str, str], document: object) -> bytes:
@@ -72,6 +83,10 @@ class Writing(connection.Writing):
     def _message(self, event: SSEvent) -> bytes:
         if event.event == "error" or event.data.startswith(b'{"type":"error"'):
             return self._written(_nested(orjson.loads(event.data)))
+        if self._lost and event.event in ENDS:
+            message = orjson.loads(event.data)
+            message["response"][FIELD] = "; ".join(self._lost)
+            return self._written(message)
         return self._marked(event.data)
 
     def _written(self, message: Document) -> bytes:

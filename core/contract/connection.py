@@ -35,6 +35,9 @@ class Wanted:
 class Writing(ABC):
     """Turns the answer to one call into messages."""
 
+    def head(self, headers: Mapping[str, str]) -> None:  # noqa: B027
+        """The headers of an answer that is a stream, which come before its first piece."""
+
     @abstractmethod
     def feed(self, chunk: bytes) -> Sequence[bytes]:
         """The messages that became whole with this piece of a stream."""

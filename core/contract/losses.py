@@ -3,7 +3,8 @@
 A request's losses are known before the model runs. They show in the header `x-stack-fidelity`,
 and a route with `fidelity: strict` turns the first drop into a 400. An answer's losses are known
 at its end: the log has them, and a comment beside a stream's terminal event or the header of a
-whole answer.
+whole answer. Where an answer has no headers of its own, all of them are its field
+`x_stack_fidelity`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ Verdict = Literal["mapped", "approximated", "dropped", "refused"]
 DROPS: frozenset[Verdict] = frozenset({"dropped", "refused"})  # what a strict route refuses
 
 HEADER = "x-stack-fidelity"
+FIELD = "x_stack_fidelity"
 HEADER_LIMIT = 1024  # bytes
 
 
@@ -136,6 +138,12 @@ def fidelity(losses: Iterable[Loss], limit: int = HEADER_LIMIT) -> str:
         for pattern, paths in by_verdict.get(verdict, {}).items()
     ]
     return _fit(_join(entries), limit)
+
+
+def noted(losses: Iterable[Loss]) -> dict[str, str]:
+    """The field of an answer that has no headers; none where nothing was lost."""
+    value = fidelity(losses)
+    return {} if value == "exact" else {FIELD: value}
 
 
 def _join(entries: list[str]) -> list[str]:

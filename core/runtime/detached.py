@@ -9,7 +9,7 @@ from ..canon import ir
 from ..canon.errors import StackError
 from ..contract import lease
 from ..contract.api import Api, Context, Document
-from ..contract.losses import Ledger
+from ..contract.losses import Ledger, noted
 from ..contract.state import Asking, Opened, Record, State
 from .sessions import Session
 
@@ -59,7 +59,11 @@ class Detached(Session):
         """The record of the answer, however it ended; `document` is that of its beginning."""
         if lease.is_cancelled(document) or self._ended is None:
             return self.broken(document)
-        return (await self.state.keep(self.asking, self.opened, *self._ended)).document
+        answer, response = self._ended
+        # Its client had the headers before anything was lost.
+        losses = () if self._context is None else self._context.losses
+        kept = await self.state.keep(self.asking, self.opened, answer | noted(losses), response)
+        return kept.document
 
     def broken(self, document: Document) -> Document:
         """The record of an answer that did not come to its end."""

@@ -187,6 +187,7 @@ class Calls:
             headers = heads(reply, call.request_id)
             await self._write(writing.whole(reply.status, headers, document))
             return
+        writing.head(reply.headers)
         try:
             async for chunk in reply.stream:
                 await self._write(*writing.feed(chunk))

@@ -37,6 +37,28 @@ def test_the_lane_of_a_call_is_in_all_its_messages() -> None:
     assert [message["stream_id"] for message in messages] == ["a", "a"]
 
 
+LOSSY = (
+    b'event: response.created\ndata: {"type":"response.created","response":{}}\n\n'
+    b": x-stack-fidelity dropped=output.0\n\n"
+    b'event: response.completed\ndata: {"type":"response.completed","response":{"id":"r"}}\n\n'
+)
+
+
+def test_what_an_answer_lost_is_in_its_last_response() -> None:
+    write = writing()
+    write.head({"x-stack-fidelity": "approximated=tools.0"})
+    first, last = (json.loads(message)["response"] for message in write.feed(LOSSY))
+    assert first == {}
+    told = "approximated=tools.0; dropped=output.0"
+    assert last == {"id": "r", "x_stack_fidelity": told}
+
+
+def test_an_answer_that_lost_nothing_does_not_speak_of_it() -> None:
+    write = writing()
+    write.head({"x-stack-fidelity": "exact"})
+    assert b"fidelity" not in b"".join(write.feed(STREAM))
+
+
 @pytest.mark.parametrize(
     "data",
     [
