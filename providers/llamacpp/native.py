@@ -222,8 +222,10 @@ class Context:
             lib.llama_model_is_recurrent(model.handle) or lib.llama_model_is_hybrid(model.handle)
         )
         self._size = int(lib.llama_n_batch(self.handle))
-        self._rows: list[int] = []
-        self._logits: dict[int, Any] = {}
+        self._rows: tuple[list[int], list[int]] = [], []
+        self._logits: Any = ()  # a row for each token of the last batch that wanted them
+        self._order: dict[int, int] = {}  # and which of them a row of the batch has
+        self._best: list[int] | None = None
         self._place: tuple[int, int] | None = None
         self._vocabulary = int(lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.handle)))
         self._batch = lib.llama_batch_init(self._size, 0, 1)
@@ -254,17 +256,16 @@ class Context:
             raise ValueError("a batch must have between one row and the agreed number")
         self._tokens[:rows] = tokens
         self._positions[:rows] = positions
-        self._wanted[:rows] = 0
-        self._wanted[wanted] = 1
-        if sequences != self._rows:  # while nobody comes or goes, they stay
+        if (sequences, wanted) != self._rows:  # while nobody comes or goes, they stay
             for row, sequence in enumerate(sequences):
                 self._sequences[row][0] = sequence
-            self._rows = sequences
+            self._wanted[:rows] = 0
+            self._wanted[wanted] = 1
+            self._rows = sequences, wanted
+            self._order = {row: place for place, row in enumerate(wanted)}
         self._batch.n_tokens = rows
         code = int(self._lib.llama_decode(self.handle, self._batch))
-        self._logits = (
-            dict(zip(wanted, self._outputs(len(wanted)), strict=True)) if not code else {}
-        )
+        self._logits, self._best = self._outputs(0 if code else len(wanted)), None
         return code, lasts
 
     def _outputs(self, count: int) -> Any:
@@ -280,6 +281,8 @@ class Context:
 
     def sample(self, chain: Chain, row: int, allowed: Any = None) -> int:
         """The token that a chain chooses, among those allowed; None allows all."""
+        if allowed is None and chain.plain:
+            return self._largest(row)
         logits = self.logits(row)
         if allowed is not None:
             logits[~allowed] = -self._np.inf
@@ -291,10 +294,19 @@ class Context:
 
     def logits(self, row: int) -> Any:
         """The model's own numbers, for as long as nothing else is decoded or forbidden."""
-        found = self._logits.get(row)
-        if found is None:
+        return self._logits[self._told(row)]
+
+    def _largest(self, row: int) -> int:
+        place = self._told(row)
+        if self._best is None:  # of all rows in one call
+            self._best = self._logits.argmax(axis=1).tolist()
+        return self._best[place]
+
+    def _told(self, row: int) -> int:
+        place = self._order.get(row)
+        if place is None or not len(self._logits):
             raise ValueError("only rows that asked for logits have any")
-        return found
+        return place
 
     def forget(self, sequence: int, start: int = 0) -> bool:
         """Remove a sequence from a position on; False if all of it had to go instead."""
@@ -348,7 +360,8 @@ def _bytes(data: Any) -> Any:
 class Chain:
     """The samplers of one generation, the last of which chooses.
 
-    A `greedy` one needs none of them: the largest number is found without a copy of the vocabulary.
+    A `greedy` one needs none of them: the largest number is found without a copy of the vocabulary;
+    a `plain` one changes no number before.
     """
 
     def __init__(self, lib: Any, sampler: Sampler, vocabulary: int) -> None:
@@ -357,6 +370,7 @@ class Chain:
         self._lib = lib
         penalties = sampler.presence_penalty or sampler.frequency_penalty
         self.greedy = sampler.temperature <= 0 and not penalties
+        self.plain = self.greedy and not sampler.logit_bias
         self.biased = self.bias = None
         if self.greedy and sampler.logit_bias:
             self.biased = numpy.fromiter(sampler.logit_bias, numpy.intp)

@@ -69,7 +69,7 @@ class Worker:
         self._wake = threading.Event()
         self._inbox: deque[Job] = deque()
         self._waiting: deque[Job] = deque()
-        self._running: list[Job] = []
+        self._running: dict[Job, None] = {}  # in the order of their admission
         self._outputs: dict[Job, list[Output]] = {}
         self._urgent = False  # whether some of them have to go at once
         self._delivered = clock()
@@ -179,12 +179,12 @@ class Worker:
             if job not in self._running:  # cut off by an output before this one
                 continue
             if isinstance(output, Ended | Broken):
-                self._running.remove(job)
+                del self._running[job]
             self._write(job, output)
         now = self._clock()
         self.meter.stepped(tokens, now - begun)
         for job in self._engine.preempted():
-            self._running.remove(job)
+            del self._running[job]
             self._waiting.appendleft(job)
         if self._urgent or tokens < len(self._running) or now - self._delivered >= PAUSE:
             self._deliver()
@@ -196,7 +196,7 @@ class Worker:
                 job = self._inbox.popleft()
                 (self._waiting.appendleft if job.slotless else self._waiting.append)(job)
         for job in [job for job in self._running if job.cancelled]:
-            self._running.remove(job)
+            del self._running[job]
             self._engine.drop(job)
         for job in [job for job in self._waiting if job.cancelled]:
             self._waiting.remove(job)
@@ -213,7 +213,7 @@ class Worker:
             if cached is None:
                 break
             self._waiting.popleft()
-            self._running.append(job)
+            self._running[job] = None
             self._urgent = True  # the next step is a long one
             if not job.admitted:
                 job.admitted = True
@@ -222,7 +222,7 @@ class Worker:
 
     def _write(self, job: Job, output: Output) -> None:
         if not job.written() and job in self._running:
-            self._running.remove(job)
+            del self._running[job]
             self._engine.drop(job)
             output = Broken(StackError("the answer was cut off: its reader fell too far behind"))
         self._outputs.setdefault(job, []).append(output)
@@ -246,7 +246,7 @@ class Worker:
         with self._lock:
             self._dead = error
             jobs = [*self._running, *self._waiting, *self._inbox]
-            self._running, self._waiting, self._inbox = [], deque(), deque()
+            self._running, self._waiting, self._inbox = {}, deque(), deque()
         with contextlib.suppress(Exception):
             for job in jobs:
                 self._engine.drop(job)
