@@ -25,7 +25,7 @@ class Messages(Api):
     title: ClassVar[str] = "Anthropic Messages"
     operations: ClassVar[tuple[Operation, ...]] = (
         Operation("create", "generate", "POST", "/v1/messages"),
-        Operation("count_tokens", "count_tokens", "POST", "/v1/messages/count_tokens"),
+        Operation("count_tokens", "count_tokens", "POST", "/v1/messages/count_tokens", True),
         Operation("models", "models", "GET", "/v1/models"),
         Operation("model", "model", "GET", "/v1/models/{id}"),
     )

@@ -45,9 +45,9 @@ class Responses(api.Api):
     title = "OpenAI Responses"
     operations = (
         Operation("create", "generate", "POST", "/v1/responses"),
-        Operation(compaction.OPERATION, "generate", "POST", "/v1/responses/compact"),
+        Operation(compaction.OPERATION, "generate", "POST", "/v1/responses/compact", True),
         Operation("connect", "connect", "GET", "/v1/responses"),
-        Operation("input_tokens", "count_tokens", "POST", "/v1/responses/input_tokens"),
+        Operation("input_tokens", "count_tokens", "POST", "/v1/responses/input_tokens", True),
         Operation("models", "models", "GET", "/v1/models"),
         Operation("model", "model", "GET", "/v1/models/{id}"),
         *OPERATIONS,

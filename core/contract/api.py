@@ -50,12 +50,16 @@ class Operation:
     `path` may have `{id}` and `{item}` in it, each of which takes what stands between two slashes;
     at the end of a path it takes the rest of it, slashes included. Several APIs may declare the
     same method and path: the first whose `claims` accepts the request's headers serves it.
+
+    An `optional` one is not known to every server of the protocol. Where an upstream does not, it
+    is done here, with the upstream's model.
     """
 
     name: str
     action: Action
     method: str
     path: str
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .distribution import ServerConfig
 
 WHOLE_LIMIT = 64 << 20  # bytes of a whole answer
+MISSING = (404, 405, 501)  # statuses of a server that has no such endpoint
 
 
 def native_call(
@@ -55,7 +56,23 @@ async def forward(
     api: Api, native: NativeCall, provider: Provider, settings: ServerConfig, request_id: str
 ) -> Reply:
     """Raises `StackError` for what fails before an answer; an upstream's error is an answer."""
+    return await _passed(api, native, await provider.forward(native), settings, request_id)
+
+
+async def forward_if_known(
+    api: Api, native: NativeCall, provider: Provider, settings: ServerConfig, request_id: str
+) -> Reply | None:
+    """The same, and None where the upstream has no such endpoint."""
     reply = await provider.forward(native)
+    if reply.status in MISSING:
+        await reply.body.aclose()
+        return None
+    return await _passed(api, native, reply, settings, request_id)
+
+
+async def _passed(
+    api: Api, native: NativeCall, reply: NativeReply, settings: ServerConfig, request_id: str
+) -> Reply:
     passed_on = False
     try:
         kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -66,7 +83,8 @@ async def forward(
             raise fault or UpstreamError(
                 f"the upstream answered with {kind or 'no content type'} instead of a stream"
             )
-        answer = await _streamed(api, reply, settings, request_id)
+        resumes = native.method == "GET"
+        answer = await _streamed(api, reply, settings, request_id, resumes)
         passed_on = True
         return answer
     finally:
@@ -87,10 +105,12 @@ async def _whole(api: Api, reply: NativeReply, kind: str) -> Reply:
     return Reply(reply.status, _shown(api, reply.headers), body=body)
 
 
-async def _streamed(api: Api, reply: NativeReply, settings: ServerConfig, request_id: str) -> Reply:
+async def _streamed(
+    api: Api, reply: NativeReply, settings: ServerConfig, request_id: str, resumes: bool
+) -> Reply:
     pipe, relay = Pipe(reply.body), api.relay()
     try:
-        events = await begun(pipe, relay, settings.first_event_timeout) or relay.ping()
+        events = await begun(pipe, relay, settings.first_event_timeout, resumes) or relay.ping()
     except BaseException:
         await pipe.aclose()
         raise

@@ -77,16 +77,19 @@ class Pipe:
             self._arrived.set()
 
 
-async def begun(pipe: Pipe, relay: Relay, patience: float) -> bytes:
+async def begun(pipe: Pipe, relay: Relay, patience: float, resumes: bool = False) -> bytes:
     """The first whole events of a stream, or `b""` if `patience` seconds bring none.
 
-    Raises `StackError` where the stream ends before: nothing was shown of it yet.
+    Raises `StackError` where the stream ends before: nothing was shown of it yet. One that
+    `resumes` may have nothing left to show.
     """
     while chunk := await pipe.take(patience):
         if events := relay.feed(chunk):
             return events
     if not pipe.ended:
         return b""
+    if resumes and pipe.failure is None and not relay.rest():
+        relay.ended = True
     if relay.ended:
         return relay.rest()
     raise pipe.failure or UpstreamError("the upstream's stream ended before its answer began")

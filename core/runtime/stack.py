@@ -66,7 +66,6 @@ logger = logging.getLogger("polystack")
 
 SMALL = 4 << 10  # bytes of a body that may want no answer
 OFF_LOOP = 1 << 20  # bytes of a body whose parsing would make everybody else wait
-UNCOUNTED = (404, 405, 501)  # statuses of a server that has no such endpoint
 
 
 class Stack:
@@ -353,6 +352,11 @@ class Stack:
         records = self._stateful.records(call)
         if route.kind == "native" and session is None and await _names_files(asked, records):
             route = Route("rewritten", ["files"])
+        if route.kind == "native" and native is not None and session is None:
+            reply = await self._forward(api, operation, native, target, call)
+            if reply is not None:
+                return reply
+            route = Route("rewritten", [operation.name])
         if route.kind == "rewritten" and session is None:
             session = await self._stateful.session(
                 api, operation, call, asked, target, rewritten=True
@@ -360,8 +364,6 @@ class Stack:
             if isinstance(session, Detached):
                 attempt = partial(self._answer, api, operation, call, asked, session, target)
                 return await self._stateful.detached(api, session, attempt, call, target)
-        if route.kind == "native" and native is not None and session is None:
-            return await forwarding.forward(api, native, target.provider, settings, call.request_id)
         if route.kind == "native":
             route = Route("rewritten", ["kept"])  # no upstream knows what it goes on from
         wanted = asked.request if session is None else session.request
@@ -378,6 +380,14 @@ class Stack:
             session,
             self._runners,
         )
+
+    async def _forward(
+        self, api: Api, operation: Operation, native: NativeCall, target: Target, call: Call
+    ) -> Reply | None:
+        """What the upstream answers; None where it does not know what not every one has to."""
+        forward = forwarding.forward_if_known if operation.optional else forwarding.forward
+        settings = self.distribution.server
+        return await forward(api, native, target.provider, settings, call.request_id)
 
     # What is kept --------------------------------------------------------------------------------
 
@@ -404,11 +414,8 @@ class Stack:
         asked, target = await self._asked(api, operation, call)
         route, native = self._route(api, operation, call, asked, target)
         if route.kind == "native" and native is not None:
-            settings = self.distribution.server
-            reply = await forwarding.forward(
-                api, native, target.provider, settings, call.request_id
-            )
-            if reply.status not in UNCOUNTED:
+            reply = await self._forward(api, operation, native, target, call)
+            if reply is not None:
                 return reply
         wanted = asked.request
         if api.state is not None and api.state.touches(asked.raw):

@@ -66,13 +66,14 @@ async def begin(asking: Asking) -> Opened:
         return replace(opened, unknown=_unkept(asking))
     streamed = background and document.get("stream") is True
     opened = replace(opened, held=Held(kept(items, asking.token), history, streamed))
+    ours = stored or background or continues or asking.operation == compaction.OPERATION
     if asking.records.keeps or into is not None:
         opened = replace(opened, shown=_shown(document, history, stored, background))
-    if not (continues or background):
-        return opened
-    told = {name: value for name, value in document.items() if name not in OURS}
     # No upstream is to keep what is kept here.
-    told |= {"input": [*compaction.after(history.items), *items], "store": False}
+    told = document | {"store": False} if ours else document
+    if continues or background:
+        told = {name: value for name, value in told.items() if name not in OURS}
+        told |= {"input": [*compaction.after(history.items), *items]}
     return replace(opened, document=told, continues=continues)
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import openai
 import pytest
+from peer import Answer, Peer, refused, whole
 
 from polystack.core import ir
 from polystack.core.runtime.call import Call
 
-from .telling import ON_ONE_STORE, Telling, telling, told
+from .telling import DISTRIBUTION, ON_ONE_STORE, Telling, telling, told
 
 pytestmark = ON_ONE_STORE
 
@@ -137,3 +138,81 @@ async def test_nothing_cannot_be_compacted(nothing: dict[str, Any]) -> None:
         with pytest.raises(openai.BadRequestError) as caught:
             await stack.openai().responses.compact(model="telling", **nothing)
         assert caught.value.param == "input"
+
+
+# An upstream that speaks Responses itself makes its own, if it can -------------------------------
+
+SUM = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
+SUMMED: Any = {
+    "id": "resp_up",
+    "object": "response",
+    "created_at": 1,
+    "status": "completed",
+    "model": "m",
+    "output": [SUM | {"content": [{"type": "output_text", "text": "Ada", "annotations": []}]}],
+    "usage": {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10},
+}
+# As FastAPI says it, as Go's servers do, and as a method that is not there.
+NO_ENDPOINT = (
+    whole({"detail": "Not Found"}, 404),
+    whole(b"404 page not found", 404, kind="text/plain"),
+    whole({"detail": "Method Not Allowed"}, 405),
+)
+
+
+def native(peer: Peer) -> Any:
+    config = {"base_url": peer.url, "api_key": "k", "discover": False, "retries": 0}
+    provider = {"type": "openai", "config": config | {"native": ["responses"]}}
+    model = {"provider": "up", "model": "m"}
+    return telling(
+        providers=DISTRIBUTION["providers"] | {"up": provider},
+        models=DISTRIBUTION["models"] | {"native": model},
+    )
+
+
+@pytest.mark.parametrize("missing", NO_ENDPOINT)
+async def test_the_model_of_an_upstream_without_the_endpoint_is_asked_for_the_summary(
+    missing: Answer,
+) -> None:
+    with Peer() as peer:
+        async with native(peer) as stack:
+            client = stack.openai(max_retries=0)
+            peer.play(missing, whole(SUMMED), whole(SUMMED))
+            raw = await client.responses.with_raw_response.compact(model="native", input=SAID)
+            assert raw.headers["x-stack-route"] == "rewritten; compact"
+            made = raw.parse()
+            assert made.object == "response.compaction"
+            assert made.usage.total_tokens == 10
+            first, second = peer.requests
+            assert (first.path, second.path) == ("/v1/responses/compact", "/v1/responses")
+            assert second.document["store"] is False
+            assert second.document["input"][-1]["content"].startswith("Stop here and write")
+            said, summary = [item.to_dict(warnings=False) for item in made.output]
+            assert said["content"][0]["text"] == "my name is Ada"
+            hi = {"role": "user", "content": "hi"}
+            await client.responses.create(model="native", input=[said, summary, hi])
+            assert "What was said before, in brief:\\n\\nAda" in peer.last.body.decode()
+
+
+async def test_one_with_the_endpoint_answers_itself() -> None:
+    theirs = {"id": "cmp_up", "object": "response.compaction", "created_at": 1, "output": []}
+    with Peer() as peer:
+        async with native(peer) as stack:
+            peer.play(whole(theirs | {"usage": SUMMED["usage"]}), refused(400, "too little"))
+            client = stack.openai(max_retries=0)
+            made = await client.responses.compact(model="native", input=SAID)
+            assert made.id == "cmp_up"
+            with pytest.raises(openai.BadRequestError, match="too little"):
+                await client.responses.compact(model="native", input=SAID)
+            assert len(peer.requests) == 2
+
+
+async def test_what_only_the_upstream_keeps_is_not_put_in_brief_here() -> None:
+    with Peer() as peer:
+        async with native(peer) as stack:
+            peer.play(NO_ENDPOINT[0])
+            with pytest.raises(openai.BadRequestError) as caught:
+                await stack.openai().responses.compact(
+                    model="native", previous_response_id="resp_up"
+                )
+            assert caught.value.code == "previous_response_not_found"

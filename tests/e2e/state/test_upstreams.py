@@ -128,6 +128,7 @@ async def test_what_is_rewritten_for_an_upstream_is_kept_here(peer: Peer) -> Non
         )
         assert raw.headers["x-stack-route"] == "rewritten; files"
         assert "in the file" in peer.last.body.decode()
+        assert peer.last.document["store"] is False  # it is kept once
         made = raw.parse()
         assert made.id != "resp_up"
         assert (await client.responses.retrieve(made.id)).output_text == "from upstream"
