@@ -71,6 +71,7 @@ class Writing(connection.Writing):
         return [self._message(event) for event in self._parser.feed(chunk)]
 
     def whole(self, status: int, headers: Mapping[str, str], document: object) -> bytes:
+        self.ended = True
         if status < 300:
             message: Document = {"type": "response.completed", "response": document}
             return self._written(message | {"sequence_number": 0})
@@ -81,6 +82,7 @@ class Writing(connection.Writing):
         return self._written(_failure(status, error | {"headers": passed}))
 
     def _message(self, event: SSEvent) -> bytes:
+        self.ended = self.ended or event.event in (*ENDS, "error")
         if event.event == "error" or event.data.startswith(b'{"type":"error"'):
             return self._written(_nested(orjson.loads(event.data)))
         if self._lost and event.event in ENDS:

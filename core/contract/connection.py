@@ -35,6 +35,9 @@ class Wanted:
 class Writing(ABC):
     """Turns the answer to one call into messages."""
 
+    ended = False
+    """Whether the last of them is out: then another call may follow, though its stream goes on."""
+
     def head(self, headers: Mapping[str, str]) -> None:  # noqa: B027
         """The headers of an answer that is a stream, which come before its first piece."""
 

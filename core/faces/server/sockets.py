@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from ...canon.errors import Conflict, MethodNotAllowed, PermissionDenied, RateLimited, StackError
-from ...contract.connection import Connection, Wanted
+from ...contract.connection import Connection, Wanted, Writing
 from ...runtime.body import parse
 from ...runtime.call import Call, Reply
 from ...runtime.distribution import ServerConfig
@@ -108,6 +108,7 @@ class Calls:
         self._send = send
         self._memory = Memory(MEMORY)
         self._lanes: dict[str, deque[Wanted]] = {}
+        self._writing: Writing | None = None  # of the lane without a name
         self._running: set[asyncio.Task[None]] = set()
         self._leaving = False
 
@@ -135,7 +136,7 @@ class Calls:
 
     def _enter(self, wanted: Wanted) -> None:
         lane = self._lanes.get(wanted.lane)
-        if lane is not None and not wanted.lane:
+        if lane is not None and not wanted.lane and not self._is_over(lane):
             raise Conflict(
                 "a response is being made on this connection; wait for its end, or open another "
                 "connection",
@@ -150,6 +151,10 @@ class Calls:
         task = asyncio.create_task(self._work(wanted.lane))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    def _is_over(self, lane: deque[Wanted]) -> bool:
+        """Whether the only call in it has its answer, and just lets go of what it held."""
+        return len(lane) == 1 and self._writing is not None and self._writing.ended
 
     async def _work(self, name: str) -> None:
         lane = self._lanes[name]
@@ -181,6 +186,8 @@ class Calls:
         )
         operation = next(o for o in self._api.operations if o.name == wanted.operation)
         writing = self._connection.write(wanted)
+        if not wanted.lane:
+            self._writing = writing
         reply = await self._front.answer(self._api, operation, call)
         if reply.stream is None:
             document = orjson.loads(body_of(reply))

@@ -92,6 +92,14 @@ async def test_a_name_that_nobody_here_knows_may_be_one_of_its_own(peer: Peer) -
         assert error["error"]["code"] == "previous_response_not_found"
 
 
+async def test_the_next_call_may_come_before_its_stream_is_closed(peer: Peer) -> None:
+    peer.script = lambda _: streamed(written("slowly"), chunked=False, then=[0.2])
+    async with listening(**upstream(peer)) as stack, stack.open() as connection:
+        for _ in range(2):
+            answer = await answered(connection, "hello", previous_response_id="resp_theirs")
+            assert answer["status"] == "completed"
+
+
 @pytest.mark.parametrize("more", [{}, {"previous_response_id": "resp_theirs"}])
 async def test_where_it_breaks_off_the_answer_has_failed(peer: Peer, more: dict[str, str]) -> None:
     half = written("half")[:400]
