@@ -16,7 +16,7 @@ from ...core.contract.api import PREPARE, Document
 from ...core.contract.losses import Ledger
 from .. import languages
 from ..validation import validate
-from . import compaction, schema
+from . import compaction, pairing, schema
 from .extras import (
     NAME,
     extra,
@@ -75,6 +75,7 @@ def decode(document: object, operation: str = "create") -> ir.Request:
     if asked.input == [] and not asked.instructions and operation != PREPARE:
         raise InvalidRequest("input: must hold at least one item", param="input")
     turns, item_tools = decode_input(asked.input if asked.input is not None else ())
+    pairing.check(turns)
     tools = without_doubles(decode_tools(asked.tools or (), "tools") + item_tools)
     instructions = asked.instructions
     request = ir.Request(

@@ -257,6 +257,12 @@ InputItem = Annotated[
 ]
 
 
+class Items(Wire):
+    """What is put into a conversation."""
+
+    items: list[InputItem]
+
+
 # The request -------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..canon import ir
-from ..canon.errors import StackError
+from ..canon.errors import InvalidRequest, StackError
 
 if TYPE_CHECKING:
     from .api import Context
@@ -145,6 +145,10 @@ class State(ABC):
     async def open(self, asking: Asking) -> Opened:
         """Look up what a new call continues; raises `InvalidRequest` for what contradicts itself,
         and `NotSupported` for what needs a store where there is none."""
+
+    def placed(self, error: InvalidRequest, opened: Opened) -> InvalidRequest:
+        """What is wrong with the `document` of a call, told by its place in the client's own."""
+        return error
 
     @abstractmethod
     async def keep(

@@ -12,6 +12,8 @@ from ..contract.api import Document
 from ..contract.state import Record, Records
 from ..contract.store import Key, Store, Write
 
+NUL = "\0"  # in no name that is kept, and PostgreSQL has no text with it
+
 
 class Kept(Records):
     def __init__(
@@ -27,6 +29,8 @@ class Kept(Records):
         return Key(self._tenant, kind, id)
 
     async def get(self, kind: str, id: str) -> Document | None:
+        if NUL in id:
+            return None
         found = await self._store.get(self._key(kind, id))
         return None if found is None else _document(found)
 
@@ -47,7 +51,7 @@ class Kept(Records):
         return await self._store.swap(key, orjson.dumps(record.document), old, expires)
 
     async def delete(self, kind: str, id: str) -> bool:
-        return await self._store.delete(self._key(kind, id))
+        return NUL not in id and await self._store.delete(self._key(kind, id))
 
     async def drop(self, kind: str, prefix: str) -> int:
         return await self._store.delete_all(self._tenant, kind, prefix)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ..canon import ir
 from ..canon.collect import Collector
-from ..canon.errors import StackError
+from ..canon.errors import InvalidRequest, StackError
 from ..contract.api import Api, Context, Document
 from ..contract.losses import Ledger
 from ..contract.state import Asking, Opened, State
@@ -26,7 +26,10 @@ class Session:
     def __init__(
         self, api: Api, state: State, asking: Asking, opened: Opened, operation: str
     ) -> None:
-        self.request = api.decode(opened.document, operation)
+        try:
+            self.request = api.decode(opened.document, operation)
+        except InvalidRequest as error:
+            raise state.placed(error, opened) from None
         self.opened = opened
         self.created = asking.now
         self._api = api

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from ....core.canon import ir
-from ....core.canon.errors import StackError
+from ....core.canon.errors import InvalidRequest, StackError
 from ....core.contract import state
 from ....core.contract.api import Context, Document, Operation
 from ....core.contract.state import Asking, Opened, Record, Watched
-from . import conversations, files, record, responses, running
+from . import conversations, files, placing, record, responses, running
 from .beginning import begin, keep
 
 Serve: TypeAlias = "Callable[[Asking], Awaitable[Document | bytes]]"
@@ -57,6 +57,9 @@ class State(state.State):
 
     async def open(self, asking: Asking) -> Opened:
         return await begin(asking)
+
+    def placed(self, error: InvalidRequest, opened: Opened) -> InvalidRequest:
+        return placing.placed(error, opened)
 
     async def keep(
         self, asking: Asking, opened: Opened, answer: Document, response: ir.Response

@@ -62,14 +62,14 @@ async def chained(asking: Asking, id: str) -> History:
         chain.append(found)
         here = found["previous"]
     first = chain[-1]
-    items = await _before(asking.records, first, id)
+    items = await conversed_before(asking.records, first, id)
     for each in reversed(chain):
         items += each["input"] + replay(each)
     return History(items, previous=id)
 
 
-async def _before(records: Records, first: Document, id: str) -> list[Document]:
-    """What its conversation held before a response."""
+async def conversed_before(records: Records, first: Document, id: str) -> list[Document]:
+    """What its conversation, if any, held before a response; raises `Unknown` where it is gone."""
     if (conversation := first["conversation"]) is None:
         return []
     if await records.get(CONVERSATION, conversation) is None:
@@ -129,7 +129,7 @@ async def append(records: Records, conversation: str, items: Sequence[Document],
 
 
 async def resolved(
-    records: Records, items: Sequence[Document], history: Sequence[Document]
+    records: Records, items: Sequence[Document], history: Sequence[Document], path: str = "input"
 ) -> list[Any]:
     """Items with those in place that were only named; raises `Unknown` for one that is not kept."""
     known = {item["id"]: item for item in history if "id" in item}
@@ -141,10 +141,27 @@ async def resolved(
         id = str(item.get("id"))
         meant = known.get(id) or await _within(records, id)
         if meant is None:
-            at = f"input.{place}"
+            at = f"{path}.{place}"
             raise Unknown(f"{at}: no item {id!r} is kept here; send the item itself", param=at)
         found.append(meant)
     return found
+
+
+def distinct(items: Sequence[Any], history: Sequence[Document], path: str = "input") -> None:
+    """Raise for an item that was said before: it would be told twice, under one name."""
+    known = {_name(item) for item in history}
+    for place, item in enumerate(items):
+        name = _name(item)
+        if name in known and isinstance(name[1], str):
+            at = f"{path}.{place}"
+            why = f"item {name[1]!r} is in the conversation already; leave it out"
+            raise InvalidRequest(f"{at}: {why}", param=at)
+        known.add(name)
+
+
+def _name(item: Document) -> tuple[object, object]:
+    # An output may bear the name of its call.
+    return item.get("type", "message"), item.get("id")
 
 
 async def _within(records: Records, id: str) -> Document | None:

@@ -5,15 +5,18 @@ Source of the shapes: `openai.types.conversations`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ....core.canon.errors import InvalidRequest, NotFound
 from ....core.contract.api import Document
 from ....core.contract.state import Asking, Record
+from ...validation import validate
+from .. import schema
 from . import chain, including
 from .chain import BATCH, CONVERSATION, batch, batches, items_of
-from .items import kept, listed
+from .items import kept
 from .paging import listing, paged
 
 MOST_ITEMS = 20  # in one call
@@ -29,7 +32,7 @@ async def create(asking: Asking) -> Document:
         "created_at": asking.now,
         "metadata": _metadata(given.get("metadata")),
     }
-    items = _items(asking, given.get("items") or [])
+    items = await _items(asking, given.get("items"), [])
     first = [batch(id, 1, items)] if items else []
     await asking.records.put(Record(CONVERSATION, id, conversation), *first)
     return conversation
@@ -41,6 +44,8 @@ async def retrieve(asking: Asking) -> Document:
 
 async def update(asking: Asking) -> Document:
     given, conversation = _body(asking), await _found(asking)
+    if "metadata" not in given:
+        raise InvalidRequest("metadata: field required", param="metadata")
     conversation["metadata"] = _metadata(given.get("metadata"))
     await asking.records.put(Record(CONVERSATION, conversation["id"], conversation))
     return conversation
@@ -56,11 +61,10 @@ async def delete(asking: Asking) -> Document:
 
 async def add_items(asking: Asking) -> Document:
     conversation = await _found(asking)
-    given = _body(asking).get("items")
-    items = _items(asking, given if given is not None else [])
+    history = await chain.conversed(asking.records, conversation["id"])
+    items = await _items(asking, _body(asking).get("items"), history.items)
     if not items:
         raise InvalidRequest("items: must hold at least one item", param="items")
-    history = await chain.conversed(asking.records, conversation["id"])
     await chain.append(asking.records, conversation["id"], items, history.end)
     return listing(items)
 
@@ -110,14 +114,19 @@ def _body(asking: Asking) -> Document:
     return given
 
 
-def _items(asking: Asking, given: object) -> list[Document]:
-    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
+async def _items(asking: Asking, given: object, history: Sequence[Document]) -> list[Document]:
+    if given is None:
+        return []
+    if not isinstance(given, list):
         raise InvalidRequest("items: must be a list of items", param="items")
     if len(given) > MOST_ITEMS:
         raise InvalidRequest(
             f"items: must be {MOST_ITEMS} at most, not {len(given)}", param="items"
         )
-    return kept(listed(given), asking.token)
+    validate(schema.Items, {"items": given})  # what no response could go on from
+    items = await chain.resolved(asking.records, given, history, "items")
+    chain.distinct(items, history, "items")
+    return kept(items, asking.token)
 
 
 def _metadata(given: Any) -> Document:

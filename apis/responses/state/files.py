@@ -13,7 +13,7 @@ from ....core.contract.api import Document
 from ....core.contract.files import File
 from ....core.contract.state import Asking
 from . import form
-from .paging import paged
+from .paging import DIGITS, paged
 
 PURPOSES = ("assistants", "batch", "evals", "fine-tune", "user_data", "vision")
 MOST = 10_000  # files in one page
@@ -102,10 +102,11 @@ def _lifetime(fields: dict[str, form.Field], asking: Asking) -> int:
     longest = int(asking.lifetime)
     if (wanted := fields.get("expires_after[seconds]")) is None:
         return longest
-    if not wanted.text.isdecimal() or int(wanted.text) < SHORTEST:
+    text = wanted.text
+    if not (text.isdecimal() and len(text) <= DIGITS and int(text) >= SHORTEST):
         at = "expires_after.seconds"
-        raise InvalidRequest(f"{at}: must be at least {SHORTEST}, not {wanted.text!r}", param=at)
-    return min(longest, int(wanted.text))
+        raise InvalidRequest(f"{at}: must be at least {SHORTEST}, not {text[:32]!r}", param=at)
+    return min(longest, int(text))
 
 
 def _shown(file: File) -> Document:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....core.contract.api import Document
+from ...validation import validate
+from .. import schema
 
 PREFIXES = {
     "message": "msg",
@@ -27,10 +29,13 @@ _STATUS = frozenset(["message", "function_call", "function_call_output"])
 
 
 def listed(given: object) -> list[Document]:
-    """A request's input as items; what is no item is left to the schema to refuse."""
+    """A request's input as items; raises `InvalidRequest` for what is none."""
     if isinstance(given, str):
         return [{"type": "message", "role": "user", "content": given}]
-    return [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+    if isinstance(given, list) and all(isinstance(item, dict) for item in given):
+        return given
+    validate(schema.Create, {"input": given})  # which takes no other one but None
+    return []
 
 
 def kept(items: Sequence[Document], token: str) -> list[Document]:

@@ -11,6 +11,7 @@ from ....core.canon.errors import InvalidRequest
 from ....core.contract.api import Document
 
 LIMIT, MOST = 20, 100
+DIGITS = 10  # of a number
 
 
 def paged(
@@ -43,6 +44,7 @@ def listing(page: Sequence[Document], more: bool = False) -> Document:
 
 def _limit(query: Mapping[str, str], usual: int, most: int) -> int:
     given = query.get("limit", str(usual))
-    if not given.isdecimal() or not 1 <= int(given) <= most:
-        raise InvalidRequest(f"limit: must be between 1 and {most}, not {given!r}", param="limit")
+    if not (given.isdecimal() and len(given) <= DIGITS and 1 <= int(given) <= most):
+        why = f"limit: must be between 1 and {most}, not {given[:32]!r}"
+        raise InvalidRequest(why, param="limit")
     return int(given)

@@ -13,6 +13,7 @@ from ....core.contract.state import Asking, Record
 from ..errors import failure
 
 RESPONSE = "response"
+SPOKEN = ("message", "reasoning")
 LEFT = "the server that made this response is gone; ask again"
 
 
@@ -25,11 +26,17 @@ def replay(document: Document) -> list[Document]:
 def broken(
     document: Document, error: StackError | None, answer: Document | None = None
 ) -> Document:
-    """Its record where it failed, or was cancelled, with the output of `answer`."""
+    """Its record where it failed, or was cancelled, with the output of `answer`.
+
+    What goes on from it knows what was said and thought, and of no call: its output never came.
+    """
     status = "cancelled" if error is None else "failed"
     told = None if error is None else failure(error)
     ended = changed(lease.released(document), status=status, error=told)
-    return ended if answer is None else changed(ended, output=answer["output"])
+    if answer is None:
+        return ended
+    said = [item for item in answer["output"] if item["type"] in SPOKEN]
+    return changed(ended, output=answer["output"]) | {"replay": said}
 
 
 def changed(document: Document, **fields: object) -> Document:

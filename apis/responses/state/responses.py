@@ -28,12 +28,10 @@ async def input_items(asking: Asking) -> Document:
     """All that the model was told, what the response goes on from included."""
     record = await found(asking)
     wanted = including.included(asking.query)
-    items: list[Document] = []
     if record["previous"] is not None:
         items = (await chain.chained(asking, record["previous"])).items
-    elif record["conversation"] is not None:
-        every = await chain.batches(asking.records, record["conversation"])
-        items = chain.items_of(every, record["before"])
+    else:
+        items = await chain.conversed_before(asking.records, record, asking.items[0])
     return paged(including.listed([*items, *record["input"]], wanted), asking.query)
 
 

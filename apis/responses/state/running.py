@@ -10,10 +10,9 @@ from ....core.contract.state import Asking, Opened, Record, Watched
 from ...sse import frame
 from ..response import echo, queued
 from .beginning import Held
+from .paging import DIGITS
 from .record import RESPONSE, changed
 from .responses import found
-
-MOST_DIGITS = 10
 
 
 def begun(
@@ -49,11 +48,13 @@ async def cancel(asking: Asking) -> Document:
 async def watched(asking: Asking) -> Watched | None:
     """What `stream` and `starting_after` of a query ask for."""
     after, streams = asking.query.get("starting_after"), asking.query.get("stream", "false")
-    if streams.lower() != "true":
+    if streams.lower() not in ("true", "false"):
+        raise InvalidRequest(f"stream: must be true or false, not {streams!r}", param="stream")
+    if streams.lower() == "false":
         if after is not None:
             raise InvalidRequest("starting_after: needs stream=true", param="starting_after")
         return None
-    if after is not None and not (after.isdecimal() and len(after) <= MOST_DIGITS):
+    if after is not None and not (after.isdecimal() and len(after) <= DIGITS):
         raise InvalidRequest(
             f"starting_after: must be the number of an event, not {after!r}", param="starting_after"
         )

@@ -89,6 +89,7 @@ async def listening(
     async with Stack.load(source, providers=[Waiting]) as stack:
         running = uvicorn.Server(configured(stack))
         with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             serving = asyncio.create_task(running.serve([listener]))
             try:
                 yield Listening(f"127.0.0.1:{listener.getsockname()[1]}", running)

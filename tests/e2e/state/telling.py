@@ -110,6 +110,7 @@ async def listened(stack: Stack) -> AsyncIterator[str]:
     """Serve a stack over HTTP in the test's own loop, at this address."""
     server = uvicorn.Server(configured(stack))
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         serving = asyncio.create_task(server.serve([listener]))
         try:
             yield f"127.0.0.1:{listener.getsockname()[1]}"

@@ -17,7 +17,7 @@ from polystack.core.runtime import background
 from polystack.core.runtime.background import Pace
 from polystack.core.runtime.call import Call
 
-from .telling import DISTRIBUTION, Telling, listened, reached, telling
+from .telling import DISTRIBUTION, Telling, listened, reached, telling, told
 
 SHARED = pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
 # How the client reaches the stack; a store does not know.
@@ -198,6 +198,16 @@ async def test_a_response_is_cancelled_once_and_for_all(over: str) -> None:
         assert second.status == "cancelled"
         assert second.output_text == "so "  # what there was of it is kept
         assert await client.responses.retrieve(made.id) == second
+
+
+async def test_what_was_said_of_a_cancelled_response_is_told_to_the_next_one() -> None:
+    async with working() as at:
+        made = await at.client.responses.create(input="wait", background=True)
+        await reached(1)
+        await at.client.responses.cancel(made.id)
+        await at.settled()
+        await at.client.responses.create(input="next", previous_response_id=made.id)
+        assert told() == [("user", "wait"), ("assistant", "so "), ("user", "next")]
 
 
 async def test_a_conversation_gets_what_has_ended_and_nothing_of_what_was_cancelled() -> None:

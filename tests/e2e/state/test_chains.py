@@ -152,3 +152,24 @@ async def test_tenants_do_not_see_one_another() -> None:
             errors.append(str(caught.value).replace(id, "ID"))
         assert errors[0] == errors[1]
         assert (await one.responses.retrieve(made.id)).id == made.id
+
+
+async def test_an_item_is_in_a_conversation_once() -> None:
+    async with telling() as stack:
+        client = stack.openai()
+        first = await client.responses.create(input="a")
+        named = {"type": "item_reference", "id": first.output[0].id}
+        for again in (named, first.output[0].model_dump()):
+            with pytest.raises(openai.BadRequestError, match="is in the conversation already") as e:
+                await client.responses.create(input=[again], previous_response_id=first.id)
+            assert e.value.param == "input.0"
+
+
+async def test_the_input_of_a_response_is_listed_whole_or_not_at_all() -> None:
+    async with telling() as stack:
+        client = stack.openai()
+        talk = await client.conversations.create(items=[{"role": "user", "content": "before"}])
+        made = await client.responses.create(input="a", conversation=talk.id)
+        await client.conversations.delete(talk.id)
+        with pytest.raises(openai.BadRequestError, match=f"{talk.id}, which it goes on from, is g"):
+            await client.responses.input_items.list(made.id)
