@@ -56,6 +56,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kills", type=int, help="processes to kill while they write, per database and test"
     )
     parser.addoption(
+        "--histories", type=int, default=40, help="sequences of calls about what is kept, to try"
+    )
+    parser.addoption(
         "--record",
         choices=list(PATHS),
         metavar="API",
