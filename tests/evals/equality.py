@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from engines import ENDLESS, ask, running
 
@@ -33,8 +32,6 @@ TINY = "builtin:tiny"
 RESTORED = 80  # tokens of a prompt that is surely restored
 NEAR = 1e-3  # between two logits
 SLOTS = 16
-# llama.cpp's flash attention computes a row on its own otherwise than one of many.
-EXACT: dict[str, dict[str, Any]] = {"llamacpp": {"flash_attention": False}, "mlx": {}}
 COLD = {"llamacpp": {}, "mlx": {"cache_memory": 0}}
 
 
@@ -73,15 +70,11 @@ async def _engines(requests: Sequence[ir.Request]) -> Tally:
         return _compared("mlx and llamacpp, f16", weights, one, other)
 
 
-def _exactly(engine: str, **config: Any) -> AbstractAsyncContextManager[Local]:
-    return running(engine, **EXACT[engine], **config)
-
-
 async def _alone(engine: str, requests: Sequence[ir.Request], model: str = TINY) -> list[Said]:
     """One after the other, with nothing in memory; llamacpp has to start anew for that."""
     found = []
     for some in [requests] if engine == "mlx" else [[asked] for asked in requests]:
-        async with _exactly(engine, model=model, slots=1, **COLD[engine]) as provider:
+        async with running(engine, model=model, slots=1, **COLD[engine]) as provider:
             found += [await said(provider, asked) for asked in some]
     assert not any(each.cached for each in found)
     return found
@@ -90,7 +83,7 @@ async def _alone(engine: str, requests: Sequence[ir.Request], model: str = TINY)
 async def _together(engine: str, requests: Sequence[ir.Request]) -> list[Said]:
     """With as many others among them that are cancelled somewhere."""
     rng = random.Random(3)
-    async with _exactly(engine, slots=SLOTS, max_queue=4 * len(requests)) as provider:
+    async with running(engine, slots=SLOTS, max_queue=4 * len(requests)) as provider:
         leavers = [asyncio.create_task(_leave(provider, rng.randrange(1, 40))) for _ in requests]
         found = await asyncio.gather(*(said(provider, asked) for asked in requests))
         await asyncio.gather(*leavers)
@@ -109,7 +102,7 @@ async def _leave(provider: Local, after: int) -> None:
 async def _remembered(engine: str, requests: Sequence[ir.Request]) -> list[Said]:
     """Asked again at once: all of the prompt but its last token is in memory."""
     found = []
-    async with _exactly(engine, slots=1) as provider:
+    async with running(engine, slots=1) as provider:
         for asked in requests:
             await said(provider, asked)
             found.append(await said(provider, asked))
@@ -120,10 +113,10 @@ async def _remembered(engine: str, requests: Sequence[ir.Request]) -> list[Said]
 async def _restored(engine: str, requests: Sequence[ir.Request]) -> list[Said]:
     """By another engine, from what one wrote when it stopped; it keeps no short prompts."""
     with TemporaryDirectory() as folder:
-        async with _exactly(engine, slots=2, cache_dir=folder) as provider:
+        async with running(engine, slots=2, cache_dir=folder) as provider:
             for asked in requests:
                 await said(provider, asked)
-        async with _exactly(engine, slots=2, cache_dir=folder) as provider:
+        async with running(engine, slots=2, cache_dir=folder) as provider:
             found = [await said(provider, asked) for asked in requests]
     assert all(each.cached for each in found if len(each.prompt) > RESTORED)
     return found
