@@ -58,7 +58,8 @@ async def begin(asking: Asking) -> Opened:
         items = await chain.resolved(asking.records, given, history.items)
     except Unknown as unknown:
         return Opened(document, into=into, unknown=unknown)
-    chain.distinct(items, history.items)
+    if stored or history.items:  # what is kept nowhere is paged by no name
+        chain.distinct(items, history.items)
     continues = items != given or bool(history.previous or history.conversation)
     opened = Opened(document, into=into, background=background)
     if background and not stored:

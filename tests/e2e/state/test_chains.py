@@ -163,6 +163,11 @@ async def test_an_item_is_in_a_conversation_once() -> None:
             with pytest.raises(openai.BadRequestError, match="is in the conversation already") as e:
                 await client.responses.create(input=[again], previous_response_id=first.id)
             assert e.value.param == "input.0"
+        twice: Any = [{"id": "msg_x", "type": "message", "role": "user", "content": "a"}] * 2
+        with pytest.raises(openai.BadRequestError, match=r"input\.1: item 'msg_x' is in the"):
+            await client.responses.create(input=twice)
+        await client.responses.create(input=twice, store=False)
+        assert told() == [("user", "a"), ("user", "a")]
 
 
 async def test_the_input_of_a_response_is_listed_whole_or_not_at_all() -> None:
