@@ -119,10 +119,12 @@ async def translate(
     executors: Sequence[Executor] = (),
 ) -> Reply:
     asked = request if call.generate else warming.briefest(request)
-    if call.generate or warming.has_prompt(request):
+    try:
         ready, losses = await prepared(api, asked, target, route, seals, records, executors)
-    else:
-        ready, losses = Prepared(lambda choice: warming.nothing(target.name)), Ledger()
+    except InvalidRequest:
+        if call.generate:
+            raise
+        ready, losses = warming.unread(target.name), Ledger()
     shown = {} if session is None else session.opened.shown
     created = int(time.time()) if session is None else session.created
     clock = cache(lambda: int(time.time()))  # what is kept and what is shown tell the same time

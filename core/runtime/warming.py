@@ -10,11 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from ..canon import ir
-
-
-def has_prompt(request: ir.Request) -> bool:
-    """Whether there is anything to read; a template may fail where there is not."""
-    return bool(request.turns or request.instructions)
+from ..contract.provider import Prepared
 
 
 def briefest(request: ir.Request) -> ir.Request:
@@ -35,6 +31,14 @@ async def read(run: AsyncIterator[ir.Event]) -> AsyncIterator[ir.Event]:
         close = getattr(run, "aclose", None)
         if close is not None:
             await close()
+
+
+def unread(model: str) -> Prepared:
+    """For what cannot be read as yet: many templates want a user's words, which are still to come.
+
+    If there is more to it than that, the client hears so when it asks for an answer.
+    """
+    return Prepared(lambda choice: nothing(model))
 
 
 async def nothing(model: str) -> AsyncIterator[ir.Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import deepcopy
 from typing import Any
 
 import openai
@@ -11,6 +12,10 @@ import pytest
 from ..state.telling import Telling, told
 from .listening import Waiting, answered, ended, heard, listening, refused, say
 
+WANTS_A_USER = """\
+{%- if messages[-1].role != "user" %}{{ raise_exception("no user") }}{% endif %}
+{%- for message in messages %}{{ message.role }}: {{ message.content }}
+{% endfor %}assistant:"""
 TINY: dict[str, Any] = {
     "providers": {
         "tiny": {"type": "llamacpp", "config": {"model": "builtin:tiny", "context": 1024}}
@@ -122,10 +127,19 @@ async def test_a_prewarm_may_have_nothing_at_all() -> None:
 
 
 @pytest.mark.engine
-async def test_no_engine_has_to_read_an_empty_prompt() -> None:
-    async with listening(**TINY) as stack, stack.open() as connection:
-        warm = await answered(connection, [], store=False, generate=False)
+async def test_a_prewarm_that_the_template_refuses_is_read_in_its_turn() -> None:
+    wanting = deepcopy(TINY)
+    wanting["providers"]["tiny"]["config"]["chat_template"] = WANTS_A_USER
+    rules = {"type": "message", "role": "developer", "content": "Be brief."}
+    brief = {"store": False, "max_output_tokens": 4}
+    async with listening(**wanting) as stack, stack.open() as connection:
+        warm = await answered(connection, [rules], generate=False, **brief)
         assert (warm["status"], warm["usage"]["input_tokens"]) == ("completed", 0)
+        said = await answered(connection, "go", previous_response_id=warm["id"], **brief)
+        assert said["usage"]["input_tokens"] > 0
+        await say(connection, [rules], **brief)
+        *_, refused = await ended(connection)
+        assert "chat template refuses" in refused["error"]["message"]
 
 
 async def test_what_is_to_be_generated_needs_input() -> None:
