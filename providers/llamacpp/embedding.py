@@ -18,7 +18,7 @@ from typing import Any
 
 from ...core.canon.errors import StackError
 from ..local.job import Broken, Ended, Job, Output
-from ..local.reading import Reading
+from ..local.reading import Reading, pool
 from .native import Model, Span
 from .native_embedding import EmbeddingContext
 
@@ -137,14 +137,7 @@ class Embedder:
             text.pooled = self._memory.text(text.sequence)
             return
         rows = self._memory.tokens(last + 1 - size, size)
-        match self._shape.pooling:
-            case "mean":
-                total = rows.sum(axis=0, dtype="float64") / len(text.tokens)
-                text.pooled = total if text.pooled is None else text.pooled + total
-            case "cls":
-                text.pooled = rows[0] if text.pooled is None else text.pooled
-            case _:
-                text.pooled = rows[-1]
+        text.pooled = pool(self._shape.pooling, rows, len(text.tokens), text.pooled)
 
     def _finish(self, text: Text) -> Sequence[tuple[Job, Output]]:
         self._leave(text)

@@ -27,6 +27,18 @@ class Reading(Job):
         self.rows: list[Any] = [None] * len(texts)
 
 
+def pool(pooling: str, rows: Any, size: int, before: Any) -> Any:
+    """A text of `size` tokens as one row, as far as it is read; `before` is that without `rows`."""
+    match pooling:
+        case "mean":
+            total = rows.sum(axis=0, dtype="float64") / size
+            return total if before is None else before + total
+        case "cls":
+            return rows[0] if before is None else before
+        case _:
+            return rows[-1]
+
+
 async def read(worker: Worker, texts: Sequence[list[int]]) -> list[Any]:
     """The rows of all texts in their order, as arrays; leaving early cancels the work."""
     reading = Reading(texts)

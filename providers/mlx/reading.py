@@ -9,7 +9,7 @@ from typing import Any
 
 from ...core.canon.errors import NotSupported
 from ..local.job import Ended, Job, Output
-from ..local.reading import Reading
+from ..local.reading import Reading, pool
 
 
 @dataclass(slots=True)
@@ -51,7 +51,8 @@ class Reader:
         text = self._text = self._text or self._next(model)
         tokens = text.job.texts[text.index]
         chunk = tokens[text.read : text.read + self._chunk]
-        self._pool(text, _rows(model, chunk, text.cache), len(tokens))
+        rows = _rows(model, chunk, text.cache)
+        text.pooled = pool(self._pooling, rows, len(tokens), text.pooled)
         text.read += len(chunk)
         return self._finish(text) if text.read == len(tokens) else []
 
@@ -61,16 +62,6 @@ class Reader:
         job = self._jobs[0]
         index = next(i for i, row in enumerate(job.rows) if row is None)
         return Text(job, index, make_prompt_cache(model))
-
-    def _pool(self, text: Text, rows: Any, size: int) -> None:
-        match self._pooling:
-            case "mean":
-                total = rows.sum(axis=0, dtype="float64") / size
-                text.pooled = total if text.pooled is None else text.pooled + total
-            case "cls":
-                text.pooled = rows[0] if text.pooled is None else text.pooled
-            case _:
-                text.pooled = rows[-1]
 
     def _finish(self, text: Text) -> Iterable[tuple[Job, Output]]:
         self._text = None

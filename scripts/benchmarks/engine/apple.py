@@ -7,13 +7,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from polystack.providers.llamacpp.gguf import read_header
 from polystack.providers.local.config import BUILTIN
 
 from .sample import Answer, Sample
 from .setup import Setup
 
 QUANTISED = {"group_size": 32, "bits": 8}  # as in the GGUF file
+# The model's own template has it think first for mlx-lm, and not for others: another prompt, and an
+# answer that ends. With this one all are asked the same.
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 
 def folder(target: Path) -> Path:
@@ -36,7 +41,7 @@ def folder(target: Path) -> Path:
     tokenizer = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": end,
-        "chat_template": read_header(source).chat_template,
+        "chat_template": TEMPLATE,
     }
     (target / "tokenizer_config.json").write_text(json.dumps(tokenizer))
     return target

@@ -57,7 +57,11 @@ def measure(
                 try:
                     # The caches still hold what the contestant before had there.
                     one.run(row, counting(next(numbers), many), WARMUP)
-                    yield labels | _sample(one, row, counting(next(numbers), many), tokens)
+                    sample = _sample(one, row, counting(next(numbers), many), tokens)
+                    if sample["tokens"] != many * tokens:
+                        wanted = f"{sample['tokens']} of {many * tokens} tokens"
+                        notes.append(f"{row.name} gave {wanted} at {many} in round {round + 1}")
+                    yield labels | sample
                 except (Refused, OSError) as error:
                     notes.append(f"{row.name} failed at {many} in round {round + 1}: {error}")
 
