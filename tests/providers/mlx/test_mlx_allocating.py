@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 
@@ -43,5 +44,5 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     from polystack.providers.mlx import allocating
 
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(allocating.ctypes, "CDLL", None)
+    monkeypatch.setattr(ctypes, "CDLL", None)
     assert not allocating.return_large()
