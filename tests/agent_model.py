@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from open_responses import USUAL
 from peer import Answer, Received, streamed, whole
 
 Body = dict[str, Any]
@@ -144,19 +145,7 @@ def response(text: str, call: Call | None) -> Written:
             "arguments": json.dumps(call[1]),
             "status": "completed",
         }
-    head: Body = {
-        "id": "resp_1",
-        "object": "response",
-        "created_at": 1,
-        "status": "in_progress",
-        "model": "wire-model",
-        "output": [],
-        "parallel_tool_calls": True,
-        "tool_choice": "auto",
-        "tools": [],
-        "error": None,
-        "incomplete_details": None,
-    }
+    head: Body = USUAL | {"id": "resp_1", "status": "in_progress"}
     usage = {
         "input_tokens": 50,
         "input_tokens_details": {"cached_tokens": 0},

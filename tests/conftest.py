@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dialects import PATHS
 from hypothesis import HealthCheck, settings
+from judging import complaints, judging
 from serving import serving
 
 if TYPE_CHECKING:
@@ -34,6 +35,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Nothing that a test does is kept in the home of whoever runs it."""
     os.environ["POLYSTACK_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def judged() -> Iterator[None]:
+    with judging():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def as_specified(judged: None) -> Iterator[None]:
+    """No test makes or gets an answer of Responses that breaks the Open Responses specification."""
+    yield
+    found = complaints()
+    assert not found, "\n".join(found)
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,11 @@ What goes well in them is the transcript `text`; nothing comes from polystack's 
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from open_responses import USUAL
 from peer import Answer, Piece, streamed, transcripts, whole
 
 Body = dict[str, Any]
@@ -228,8 +230,9 @@ def said_so(kind: str, code: str) -> Events:
     return {
         "messages": b"event: error\n"
         b'data: {"type":"error","error":{"type":"%b","message":"it broke"}}\n\n' % kind.encode(),
-        "responses": b'event: error\ndata: {"type":"error","code":"%b","message":"it broke",'
-        b'"param":null,"sequence_number":9}\n\n' % code.encode(),
+        "responses": b'event: error\ndata: {"type":"error","sequence_number":9,"error":{'
+        b'"type":"%b","code":"%b","message":"it broke","param":null}}\n\n'
+        % (kind.encode(), code.encode()),
         "chat": b'data: {"error":{"message":"it broke","type":"error","param":null,"code":"%b"}}'
         b"\n\n" % code.encode(),
     }
@@ -246,14 +249,18 @@ VLLM = dict(BROKE) | {
 }
 """vLLM's own dialect in Chat; no SDK takes it for an error."""
 
-_RESPONSE = (
-    b'"response":{"id":"resp_text","object":"response","created_at":1763683200,"status":"failed",'
-    b'"model":"wire-model-2026","output":[],"parallel_tool_calls":true,"tool_choice":"auto",'
-    b'"tools":[],"error":{"code":"server_error","message":"it broke"},"incomplete_details":null}'
-)
+_FAILED = {
+    "type": "response.failed",
+    "sequence_number": 9,
+    "response": USUAL
+    | {
+        "id": "resp_text",
+        "status": "failed",
+        "error": {"code": "server_error", "message": "it broke"},
+    },
+}
 FAILED = dict(BROKE) | {
-    "responses": b"event: response.failed\n"
-    b'data: {"type":"response.failed","sequence_number":9,' + _RESPONSE + b"}\n\n",
+    "responses": b"event: response.failed\ndata: %b\n\n" % json.dumps(_FAILED).encode(),
     "chat": b'data: {"id":"chatcmpl-text","object":"chat.completion.chunk","created":1763683200,'
     b'"model":"wire-model-2026","choices":[{"index":0,"delta":{},"finish_reason":"error"}]}\n\n',
 }

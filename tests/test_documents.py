@@ -68,7 +68,10 @@ async def test_the_provider_of_the_document_answers_every_protocol(
 def test_the_sdk_example_in_the_readme_runs(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = blocks("README.md", "python")[0]
     assert "http://127.0.0.1:8321" in code
-    exec(code.replace("http://127.0.0.1:8321", tiny), {})
+    names: dict[str, Any] = {}
+    exec(code.replace("http://127.0.0.1:8321", tiny), names)
+    names["openai"].close()
+    names["anthropic"].close()
     assert capsys.readouterr().out == "Hello! How can I help you today?\n" * 2
 
 

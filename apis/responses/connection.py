@@ -135,7 +135,9 @@ def _steer_failed(message: Document) -> bytes:
 
 
 def _failure(status: int, error: Document) -> Document:
-    return {"type": "error", "status": status, "error": error}
+    """An error as a message, which always has a code."""
+    coded = error | {"code": error.get("code") or error.get("type") or "server_error"}
+    return {"type": "error", "status": status, "error": coded}
 
 
 def _nested(event: Document) -> Document:

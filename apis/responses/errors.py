@@ -25,3 +25,9 @@ def failure(error: errors.StackError) -> Document:
         case _:
             code = "server_error"
     return {"code": code, "message": error.message}
+
+
+def event(error: errors.StackError) -> Document:
+    """An error that is an event: nested as the specification has it, and flat as the SDK's type."""
+    body = openai.error_body(error, PROMPT)
+    return {**body, "error": body}

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 from ...core.canon.errors import StackError
 from ...core.contract.api import Document
-from ..openai import error_body
 from ..relay import Watcher, document, events
 from ..sse import SSEvent, comment, frame
 from . import errors
@@ -69,7 +68,7 @@ class ResponsesRelay(Watcher):
         number = self._last_number() + 1
         response = self._response()
         if response is None:
-            return _frame("error", number, error_body(error, errors.PROMPT))
+            return _frame("error", number, errors.event(error))
         items = [document(event).get("item") for event in self._items]
         failed = {
             **response,

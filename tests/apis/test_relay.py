@@ -16,6 +16,8 @@ import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from open_responses import USUAL
+from peer import transcripts
 from strategies import chunks
 
 from polystack.apis.chat.relay import ChatRelay
@@ -260,14 +262,9 @@ CREATED = {
     "type": "response.created",
     "sequence_number": 0,
     "response": {
+        **USUAL,
         "id": "resp_1",
-        "object": "response",
-        "created_at": 1,
-        "model": "m",
         "status": "in_progress",
-        "output": [],
-        "error": None,
-        "tools": [],
         "metadata": {"vendor": "kept"},
     },
 }
@@ -386,7 +383,7 @@ def test_the_sdks_raise_our_words_wherever_a_stream_is_cut(
 
 
 def test_the_responses_sdk_is_told_that_its_answer_failed_wherever_a_stream_is_cut() -> None:
-    stream = STREAMS["responses-text"][1]
+    stream = transcripts.stream("responses", "text")
     start = stream.index(b"\n\n") + 2
     cuts = [c for c in range(start, len(stream), 97) if not fed("responses", [stream[:c]])[0].ended]
     for cut in cuts:
@@ -402,7 +399,7 @@ def test_the_responses_sdk_is_told_that_its_answer_failed_wherever_a_stream_is_c
 def test_the_sdks_take_a_sign_of_life_between_any_two_events(
     api: str, ask: Callable[[bytes], list[str]]
 ) -> None:
-    stream = STREAMS[f"{api}-tool_calls"][1]
+    stream = transcripts.stream(api, "parallel_tools")
     relay, out = RELAYS[api](), b""
     for event in stream.removesuffix(b"\n\n").split(b"\n\n"):
         out += relay.ping() + relay.feed(event + b"\n\n")

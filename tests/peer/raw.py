@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
+from judging import judge_body
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -24,6 +26,8 @@ def post(url: str, path: str, body: bytes, headers: Mapping[str, str] | None = N
         connection.request("POST", path, body, sent)
         answer = connection.getresponse()
         shown = {name.lower(): value for name, value in answer.getheaders()}
-        return Reply(answer.status, shown, answer.read())
+        read = answer.read()
+        judge_body(read)
+        return Reply(answer.status, shown, read)
     finally:
         connection.close()

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from open_responses import USUAL
 from peer import Answer, Peer, streamed, whole
 from peer.clients import Clients
 
@@ -101,19 +102,7 @@ def response(n: int) -> tuple[Body, list[Body]]:
         "arguments": f'{{"n": {n}}}',
         "status": "completed",
     }
-    head: Body = {
-        "id": f"resp_{n}",
-        "object": "response",
-        "created_at": 1,
-        "model": "wire-model",
-        "output": [],
-        "status": "in_progress",
-        "parallel_tool_calls": True,
-        "tool_choice": "auto",
-        "tools": [],
-        "error": None,
-        "incomplete_details": None,
-    }
+    head: Body = USUAL | {"id": f"resp_{n}", "status": "in_progress"}
     usage = {
         "input_tokens": 5,
         "input_tokens_details": {"cached_tokens": 0},

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 import uvicorn
+from judging import judge
 from openai import AsyncOpenAI
 from openai.types.responses import ResponsesServerEvent
 from pydantic import TypeAdapter
@@ -108,6 +109,7 @@ async def heard(connection: ClientConnection) -> dict[str, Any]:
     async with asyncio.timeout(20):
         message: dict[str, Any] = json.loads(await connection.recv())
     EVENTS.validate_python(message)
+    judge(message)
     return message
 
 

@@ -102,7 +102,7 @@ async def test_the_next_call_may_come_before_its_stream_is_closed(peer: Peer) ->
 
 @pytest.mark.parametrize("more", [{}, {"previous_response_id": "resp_theirs"}])
 async def test_where_it_breaks_off_the_answer_has_failed(peer: Peer, more: dict[str, str]) -> None:
-    half = written("half")[:400]
+    half = written("half").partition(b"event: response.output_item.done")[0]
     peer.script = lambda _: streamed(half, then=[Drop()])
     async with listening(**upstream(peer)) as stack, stack.open() as connection:
         await say(connection, "hello", **more)

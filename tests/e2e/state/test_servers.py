@@ -19,6 +19,7 @@ from urllib.request import Request
 
 import openai
 import pytest
+from judging import judge
 from ruamel.yaml import YAML
 from serving import STACK, serving
 
@@ -112,11 +113,14 @@ class Client(threading.Thread):
 
 def completed(answer: Any) -> Iterator[dict[str, Any]]:
     if answer.headers.get_content_type() == "application/json":
-        yield json.load(answer)
+        whole = json.load(answer)
+        judge(whole)
+        yield whole
         return
     for line in answer:
         if line.startswith(b"data: ") and line.endswith(b"\n"):
             event = json.loads(line[6:])
+            judge(event)
             if event["type"] == "response.completed":
                 yield event["response"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import openai
 import pytest
+from open_responses import USUAL
 from peer import Peer, whole
 
 from .telling import DISTRIBUTION, ON_ONE_STORE, telling
@@ -21,18 +22,7 @@ HI: Any = [{"role": "user", "content": "hi"}]
 def answered(id: str, text: str = "from upstream") -> Any:
     content = [{"type": "output_text", "text": text, "annotations": []}]
     message = {"id": "msg_up", "type": "message", "role": "assistant", "status": "completed"}
-    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
-    return whole(
-        {
-            "id": id,
-            "object": "response",
-            "created_at": 1,
-            "status": "completed",
-            "model": "m",
-            "output": [message | {"content": content}],
-            "usage": usage,
-        }
-    )
+    return whole(USUAL | {"id": id, "model": "m", "output": [message | {"content": content}]})
 
 
 @pytest.fixture(scope="module")
