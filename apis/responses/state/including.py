@@ -11,6 +11,7 @@ from ....core.canon.errors import InvalidRequest
 from ....core.contract.api import Document
 from ..request import LOGPROBS, SEALED
 
+SEAL = "encrypted_content"
 IMAGES = "message.input_image.image_url"
 VALUES = (
     LOGPROBS,
@@ -39,9 +40,9 @@ def answered(answer: Document, replay: Sequence[Document], wanted: frozenset[str
     """An answer, with the sealed thoughts that it was not shown with where they are asked for."""
     if SEALED not in wanted:
         return answer
-    sealed = {item.get("id"): item.get("encrypted_content") for item in replay}
+    sealed = {item.get("id"): item.get(SEAL) for item in replay}
     output = [
-        item | {"encrypted_content": item.get("encrypted_content") or sealed.get(item.get("id"))}
+        _with_seal(item, item.get(SEAL) or sealed.get(item.get("id")))
         if item.get("type") == "reasoning"
         else item
         for item in answer["output"]
@@ -53,7 +54,10 @@ def listed(items: Sequence[Document], wanted: frozenset[str]) -> list[Document]:
     """Items without the sealed thoughts that are not asked for."""
     if SEALED in wanted:
         return list(items)
-    return [
-        item | {"encrypted_content": None} if item.get("type") == "reasoning" else item
-        for item in items
-    ]
+    return [_with_seal(item, None) if item.get("type") == "reasoning" else item for item in items]
+
+
+def _with_seal(item: Document, seal: str | None) -> Document:
+    """A thought whose seal is this one; where there is none, the field is left out."""
+    rest = {name: value for name, value in item.items() if name != SEAL}
+    return rest if seal is None else rest | {SEAL: seal}

@@ -49,7 +49,7 @@ async def test_a_message_that_asks_for_nothing_is_answered_with_an_error() -> No
         for message, param, words in BAD:
             said = await refused(connection, message)
             assert (said["type"], said["status"]) == ("error", 400), message
-            assert (said["error"]["type"], said["error"]["code"]) == ("invalid_request_error", None)
+            assert (said["error"]["type"], said["error"]["code"]) == ("invalid_request_error",) * 2
             assert (said["error"]["param"], words in said["error"]["message"]) == (param, True), (
                 said
             )
