@@ -2,18 +2,18 @@
 
 What an upstream signed, encrypted or merely thought is needed by that same upstream in the next
 turn, and the client's protocol may have no field for it. So it is packed, with the name of the
-provider that made it, and authenticated by a key: nobody but this stack can make a seal, and a
-client that changes one has made it worthless.
+provider that made it, and encrypted and authenticated by a key: nobody but this stack can make a
+seal or read one, and a client that changes one has made it worthless.
 
-A seal is `pst1.` (its version) and base64url of a 16-byte HMAC-SHA256 over the payload, and the
-payload: zlib over JSON. It needs no escapes in JSON, and it hides nothing: the client was shown
-what is in it, or the upstream has encrypted it already.
+A seal is `pst1.` (its version) and base64url of JSON under zlib under AES-SIV (RFC 5297). That
+needs no nonce, so one thought under one key has one seal, and conversations stay the same from turn
+to turn. A seal needs no escapes in JSON.
 """
 
 from __future__ import annotations
 
 import binascii
-import hmac
+import hashlib
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
@@ -27,7 +27,7 @@ REQUEST_LIMIT = 1 << 20  # bytes of all seals of a request
 UNPACKED_LIMIT = 1 << 20  # bytes of one seal's contents
 KEY_SIZE = 32
 
-_MAC = 16
+_VERSION = [PREFIX.encode()]
 
 
 class Sealer:
@@ -36,7 +36,9 @@ class Sealer:
     def __init__(self, key: bytes) -> None:
         if len(key) < KEY_SIZE:
             raise ValueError(f"a key for seals has at least {KEY_SIZE} bytes")
-        self._key = key
+        from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+        self._cipher = AESSIV(hashlib.sha512(key).digest())
 
     def seal(self, reasoning: ir.Reasoning) -> str | None:
         """The reasoning as a client's field can hold it; None where it is more than a field holds.
@@ -53,24 +55,21 @@ class Sealer:
         }
         given = {name: value for name, value in fields.items() if value is not None}
         payload = zlib.compress(orjson.dumps(given), 6)
-        text = PREFIX + urlsafe_b64encode(self._mac(payload) + payload).decode()
+        text = _written(self._cipher.encrypt(payload, _VERSION))
         return text if len(text) <= LIMIT else None
 
     def open(self, text: str) -> ir.Reasoning | None:
         """What a seal holds, with its origin; None where it is none that this key made."""
         if not is_seal(text) or len(text) > LIMIT:
             return None
+        from cryptography.exceptions import InvalidTag
+
         try:
             packed = urlsafe_b64decode(text[len(PREFIX) :])
-        except (binascii.Error, ValueError):
+            payload = self._cipher.decrypt(packed, _VERSION)
+        except (binascii.Error, ValueError, InvalidTag):
             return None
-        mac, payload = packed[:_MAC], packed[_MAC:]
-        if not hmac.compare_digest(mac, self._mac(payload)) or text != _written(packed):
-            return None
-        return _unpacked(payload)
-
-    def _mac(self, payload: bytes) -> bytes:
-        return hmac.digest(self._key, PREFIX.encode() + payload, "sha256")[:_MAC]
+        return _unpacked(payload) if text == _written(packed) else None
 
 
 def is_seal(text: str | None) -> bool:

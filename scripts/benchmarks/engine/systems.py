@@ -101,6 +101,8 @@ class LlamaServer(Rival):
         sizes = ["-c", str(setup.cells), "-b", str(BATCH), "-ub", str(BATCH)]
         sizes += ["--parallel", str(setup.slots), "-t", str(setup.threads)]
         sizes += ["--flash-attn", "on" if setup.flash else "off"]
+        # Else it asks the model to think, which the others do not.
+        sizes += ["--chat-template-kwargs", json.dumps({"enable_thinking": False})]
         where = ["--host", "127.0.0.1", "--port", str(port)]
         return Launch([str(self.rivals.server()), "-m", setup.model, *sizes, *where])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import zlib
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,8 +82,21 @@ def test_a_thought_that_is_too_long_for_a_field_is_not_sealed() -> None:
 
 def test_a_seal_cannot_unpack_to_more_than_its_limit() -> None:
     bomb = zlib.compress(b'{"text":"' + b"x" * (4 * UNPACKED_LIMIT) + b'"}')
-    packed = SEALER._mac(bomb) + bomb
+    packed = AESSIV(hashlib.sha512(KEY).digest()).encrypt(bomb, [PREFIX.encode()])
     assert SEALER.open(PREFIX + urlsafe_b64encode(packed).decode()) is None
+
+
+def test_a_client_cannot_read_what_is_in_a_seal() -> None:
+    packed = urlsafe_b64decode(sealed(ir.Reasoning("the secret", origin="up"))[len(PREFIX) :])
+    with pytest.raises(zlib.error):
+        zlib.decompress(packed[16:])  # behind what authenticates it
+    assert b"secret" not in packed
+
+
+def test_one_thought_has_one_seal() -> None:
+    """What a client sends again is the same, and so is the beginning that a cache knows."""
+    thought = ir.Reasoning("x", signature="y", origin="up")
+    assert sealed(thought) == Sealer(KEY).seal(thought)
 
 
 def test_a_short_key_is_refused() -> None:
