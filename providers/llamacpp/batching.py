@@ -159,7 +159,7 @@ class Batcher:
                 said = self._sample(job, row) if span.sampled == 1 else self._said(slot, span, row)
                 outputs += [(job, output) for output in said]
         for job, output in outputs:
-            if isinstance(output, Ended | Broken):
+            if output.last:
                 self.drop(job)
         return outputs
 
@@ -172,7 +172,8 @@ class Batcher:
             for slot, job in self._slots.running
             if slot.lead is None or self._slots.follow(slot)
         ]
-        running.sort(key=_order)
+        if any(missing > FEW for missing, _, _ in running):
+            running.sort(key=_order)  # else all get what they want, in the order of their slots
         room, prefill = self._shape.batch, self._shape.prefill_chunk
         for missing, slot, job in running:
             size = missing if missing <= room else room
@@ -203,6 +204,8 @@ class Batcher:
         reads all weights again behind a gap.
         """
         used = [slot.id for slot in slots]
+        if not used or used[-1] - used[0] < len(used):
+            return
         for before, after in pairwise(used):
             gap = range(before + 1, after)
             if not self._memory.cuts or not 0 < len(gap) <= min(GAP, room):
@@ -254,7 +257,7 @@ class Batcher:
             outputs += self._sample(job, row)
             at = len(slot.tokens) - drafted + kept
             # The draft goes on to hold as long as each of its tokens is the one that was chosen.
-            if isinstance(outputs[-1], Ended | Broken) or kept == drafted:
+            if outputs[-1].last or kept == drafted:
                 break
             if slot.tokens[at] != job.tokens[at]:
                 break

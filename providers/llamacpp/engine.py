@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..local.job import Broken, Ended, Job, Output
+from ..local.job import Job, Output
 from ..local.reading import Reading
 from .batching import Batcher, Shape
 from .embedding import Embedder, ReadingShape
@@ -88,7 +88,7 @@ class Engine:
         outputs: list[tuple[Job, Output]] = []
         if self.batcher is not None and self._generating:
             outputs += self.batcher.step()
-            self._generating -= {j for j, out in outputs if isinstance(out, Ended | Broken)}
+            self._generating.difference_update(job for job, output in outputs if output.last)
         if self._embedder is not None and self._embedder.busy:
             outputs += self._embedder.step()
         return outputs

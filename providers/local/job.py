@@ -28,6 +28,7 @@ class Admitted:
     """
 
     cached: int
+    last: ClassVar[bool] = False
 
 
 @dataclass(slots=True)  # not frozen: that takes three times as long to make
@@ -36,16 +37,19 @@ class Token:
 
     data: bytes
     logprob: TokenLogprob | None = None
+    last: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     reason: Literal["end", "length"]
+    last: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
     error: StackError
+    last: ClassVar[bool] = True
 
 
 def unheld(why: Unmet) -> Broken:
@@ -54,6 +58,7 @@ def unheld(why: Unmet) -> Broken:
 
 
 Output: TypeAlias = Admitted | Token | Ended | Broken
+"""`last` tells whether it ends the job: the engine's thread asks that for every token."""
 
 
 class Job:

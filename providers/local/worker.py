@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ...core.canon.errors import Overloaded, StackError
-from .job import Admitted, Broken, Ended, Job, Output, Token
+from .job import Admitted, Broken, Job, Output, Token
 from .meter import Meter
 
 log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ class Worker:
             tokens += isinstance(output, Token)
             if job not in self._running:  # cut off by an output before this one
                 continue
-            if isinstance(output, Ended | Broken):
+            if output.last:
                 del self._running[job]
             self._write(job, output)
         now = self._clock()
