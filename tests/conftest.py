@@ -74,6 +74,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--histories", type=int, default=40, help="sequences of calls about what is kept, to try"
     )
     parser.addoption(
+        "--every-store", action="store_true", help="also run on each store what none decides"
+    )
+    parser.addoption(
         "--record",
         choices=list(PATHS),
         metavar="API",

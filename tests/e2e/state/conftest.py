@@ -1,6 +1,6 @@
 """What is kept is kept in every store, and the tests see no difference.
 
-Those of what no store decides run on one (`telling.ON_ONE_STORE`).
+Those of what no store decides run on one (`telling.ON_ONE_STORE`), unless `--every-store` is given.
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ CONFIG: dict[str, Callable[[pytest.FixtureRequest, Path], dict[str, Any]]] = {
 }
 
 
-@pytest.fixture(params=CONFIG, autouse=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    chosen = any(
+        "store" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")
+    )
+    if "store" in metafunc.fixturenames and not chosen:
+        one = metafunc.definition.get_closest_marker("one_store")
+        every = not one or metafunc.config.getoption("--every-store")
+        metafunc.parametrize("store", list(CONFIG) if every else ["sqlite"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
 def store(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _bare(part: ir.Part) -> ir.Part:
 
 
 # For tests of what no store decides; the others run on each.
-ON_ONE_STORE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+ON_ONE_STORE = pytest.mark.one_store
 
 DISTRIBUTION: dict[str, Any] = {
     "version": 1,
