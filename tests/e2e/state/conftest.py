@@ -5,7 +5,7 @@ Those of what no store decides run on one (`telling.ON_ONE_STORE`), unless `--ev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,21 @@ CONFIG: dict[str, Callable[[pytest.FixtureRequest, Path], dict[str, Any]]] = {
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    chosen = any(
-        "store" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")
-    )
-    if "store" in metafunc.fixturenames and not chosen:
-        one = metafunc.definition.get_closest_marker("one_store")
-        every = not one or metafunc.config.getoption("--every-store")
-        metafunc.parametrize("store", list(CONFIG) if every else ["sqlite"], indirect=True)
+    if "store" not in metafunc.fixturenames or any(
+        map(_chooses, metafunc.definition.iter_markers())
+    ):
+        return
+    one = metafunc.definition.get_closest_marker("one_store")
+    every = not one or metafunc.config.getoption("--every-store")
+    metafunc.parametrize("store", list(CONFIG) if every else ["sqlite"], indirect=True)
+
+
+def _chooses(mark: pytest.Mark) -> bool:
+    return mark.name == "parametrize" and "store" in _names(mark.args[0])
+
+
+def _names(given: str | Sequence[str]) -> Sequence[str]:
+    return given.replace(" ", "").split(",") if isinstance(given, str) else given
 
 
 @pytest.fixture(autouse=True)

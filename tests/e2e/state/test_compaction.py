@@ -150,7 +150,13 @@ SUMMED: Any = {
     "status": "completed",
     "model": "m",
     "output": [SUM | {"content": [{"type": "output_text", "text": "Ada", "annotations": []}]}],
-    "usage": {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10},
+    "usage": {
+        "input_tokens": 7,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": 3,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 10,
+    },
 }
 # As FastAPI says it, as Go's servers do, and as a method that is not there.
 NO_ENDPOINT = (
