@@ -61,7 +61,7 @@ def test_the_tables_name_the_case_and_the_goals(run: tuple[str, dict[str, Any]])
 
 def test_an_unknown_benchmark_and_an_unknown_case_say_what_there_is() -> None:
     for arguments, words in (
-        (["nothing"], "usage: scripts/bench gateway|engine|startup"),
+        (["nothing"], "usage: scripts/bench gateway|engine|attention|startup"),
         (["gateway", "--only", "nothing"], "no case's name holds 'nothing'"),
     ):
         done = subprocess.run([str(BENCH), *arguments], capture_output=True, text=True, check=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judging import complaints
 
 from polystack.core import Stack
 from polystack.core.canon.errors import StackError
@@ -33,6 +34,13 @@ KEYS = ["type", "role", "content", "name", "id", "text", "new"]
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 LIMIT = {"messages": "max_tokens", "responses": "max_output_tokens", "chat": "max_tokens"}
 FAULTS = (b"see the server", b"the provider failed")
+
+
+@pytest.fixture(autouse=True)
+def as_specified(judged: None) -> Iterator[None]:
+    """In place of that of all tests: an answer repeats what it was asked, nearly right or not."""
+    yield
+    complaints()
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
