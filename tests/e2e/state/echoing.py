@@ -17,7 +17,7 @@ from polystack.core.runtime.call import Call
 from polystack.core.runtime.front import Front, body_of
 from polystack.core.runtime.stack import Stack
 
-from .telling import DISTRIBUTION, Settings
+from .telling import DISTRIBUTION, Settings, bare
 
 PAUSE = 0.001  # seconds; nothing here depends on how long it is
 SERVED = {"default_model": "echoing", "models": {"echoing": {"provider": "echoing"}}}
@@ -51,7 +51,7 @@ class Echoing(Provider):
             parts.append(ir.ToolCall(f"call_{number}", "look", "{}"))
         for index, part in enumerate(parts):
             text = part.arguments if isinstance(part, ir.ToolCall) else getattr(part, "text", "")
-            yield ir.PartStarted(index, _bare(part))
+            yield ir.PartStarted(index, bare(part))
             yield ir.Delta(index, text)
             if how == "wait":
                 yield ir.Ping()  # what came before it has been taken
@@ -74,16 +74,6 @@ def said(how: str, number: str) -> list[str]:
             return [f"assistant: half of {number} and the rest"]
         case _:
             return [f"assistant: half of {number}"]
-
-
-def _bare(part: ir.Part) -> ir.Part:
-    match part:
-        case ir.ToolCall():
-            return ir.ToolCall(part.id, part.name, "")
-        case ir.Reasoning():
-            return ir.Reasoning("")
-        case _:
-            return ir.Text("")
 
 
 def _shown(role: str, part: ir.Part) -> str:

@@ -65,14 +65,15 @@ class Telling(Provider):
             parts.append(ir.ToolCall("call_1", "weather", '{"city": "Oslo"}'))
         for index, part in enumerate(parts):
             text = part.arguments if isinstance(part, ir.ToolCall) else getattr(part, "text", "")
-            yield ir.PartStarted(index, _bare(part))
+            yield ir.PartStarted(index, bare(part))
             yield ir.Delta(index, text)
             yield ir.PartEnded(index)
         reason: ir.StopReason = "tool_call" if "call" in wanted else "end"
         yield ir.Finished(ir.Stop(reason), ir.Usage(7, 3))
 
 
-def _bare(part: ir.Part) -> ir.Part:
+def bare(part: ir.Part) -> ir.Part:
+    """A part as it begins in a stream."""
     match part:
         case ir.ToolCall():
             return ir.ToolCall(part.id, part.name, "")

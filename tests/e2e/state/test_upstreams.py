@@ -107,15 +107,16 @@ async def test_an_unknown_id_goes_to_no_upstream_of_several(peer: Peer) -> None:
         assert peer.requests == []
 
 
+def about(file: str) -> Any:
+    return [{"role": "user", "content": [{"type": "input_file", "file_id": file}]}]
+
+
 async def test_what_is_rewritten_for_an_upstream_is_kept_here(peer: Peer) -> None:
     async with beside(peer) as stack:
         client = stack.openai()
         file = await client.files.create(file=("a.txt", b"in the file"), purpose="user_data")
-        part: Any = {"type": "input_file", "file_id": file.id}
         peer.play(answered("resp_up"))
-        raw = await client.responses.with_raw_response.create(
-            model="native", input=[{"role": "user", "content": [part]}]
-        )
+        raw = await client.responses.with_raw_response.create(model="native", input=about(file.id))
         assert raw.headers["x-stack-route"] == "rewritten; files"
         assert "in the file" in peer.last.body.decode()
         assert peer.last.document["store"] is False  # it is kept once
@@ -128,11 +129,8 @@ async def test_what_is_rewritten_runs_in_the_background_of_this_stack(peer: Peer
     async with beside(peer) as stack:
         client = stack.openai()
         file = await client.files.create(file=("a.txt", b"in the file"), purpose="user_data")
-        part: Any = {"type": "input_file", "file_id": file.id}
         peer.play(answered("resp_up"))
-        made = await client.responses.create(
-            model="native", input=[{"role": "user", "content": [part]}], background=True
-        )
+        made = await client.responses.create(model="native", input=about(file.id), background=True)
         assert (made.status, made.background) == ("queued", True)
         assert (await ended(client, made.id)).output_text == "from upstream"
         assert "background" not in peer.last.document
@@ -154,13 +152,12 @@ async def test_an_upstream_has_a_background_of_its_own(peer: Peer, changes: Any)
 
 async def test_a_file_of_the_upstreams_passes_to_it_by_its_name(peer: Peer) -> None:
     async with beside(peer) as stack:
-        part: Any = {"type": "input_file", "file_id": "file-up"}
         peer.play(answered("resp_up"))
         raw = await stack.openai().responses.with_raw_response.create(
-            model="native", input=[{"role": "user", "content": [part]}]
+            model="native", input=about("file-up")
         )
         assert raw.headers["x-stack-route"] == "native"
-        assert peer.last.document["input"][0]["content"] == [part]
+        assert peer.last.document["input"][0]["content"] == about("file-up")[0]["content"]
 
 
 async def test_calls_about_an_answer_go_to_the_only_upstream_that_can_have_kept_it(

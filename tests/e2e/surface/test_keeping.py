@@ -92,6 +92,12 @@ def test_the_items_that_an_answer_was_made_of_are_listed(client: OpenAI, model: 
     assert page.has_more
 
 
+def assert_nothing_goes_on_from(id: str, client: OpenAI, model: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(model=model, input="And?", previous_response_id=id)
+    assert caught.value.code == "previous_response_not_found"
+
+
 def test_a_deleted_answer_is_gone(client: OpenAI, model: str) -> None:
     first = client.responses.create(model=model, input="my name is Ada")
     second = client.responses.create(model=model, input="Say hello", previous_response_id=first.id)
@@ -102,18 +108,14 @@ def test_a_deleted_answer_is_gone(client: OpenAI, model: str) -> None:
         client.responses.input_items.list(first.id)
     with pytest.raises(openai.NotFoundError):
         client.responses.delete(first.id)
-    with pytest.raises(openai.BadRequestError) as caught:
-        client.responses.create(model=model, input="And?", previous_response_id=second.id)
-    assert caught.value.code == "previous_response_not_found"
+    assert_nothing_goes_on_from(second.id, client, model)
 
 
 def test_what_is_not_stored_is_not_kept(client: OpenAI, model: str) -> None:
     made = client.responses.create(model=model, input="Say hello", store=False)
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(made.id)
-    with pytest.raises(openai.BadRequestError) as caught:
-        client.responses.create(model=model, input="And?", previous_response_id=made.id)
-    assert caught.value.code == "previous_response_not_found"
+    assert_nothing_goes_on_from(made.id, client, model)
 
 
 def test_an_answer_that_is_there_at_once_cannot_be_cancelled(client: OpenAI, model: str) -> None:
