@@ -6,9 +6,11 @@ A record is on the disk before its write returns, also where the power fails (`s
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...canon.errors import ConfigError
 from ...contract.hookspecs import hookimpl
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from .database import Dialect
 
 FILE = "store.db"
-PRAGMAS = ("busy_timeout = 10000", "journal_mode = WAL", "synchronous = FULL")
+WAIT = 10.0
+"""Seconds for which a connection waits for another that has the file."""
 
 
 class SqliteConfig(SqlConfig):
@@ -70,10 +73,25 @@ def _made(path: Path) -> None:
         ) from error
 
 
-def _connected(connection: Any, _: object) -> None:
+def _connected(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # transactions begin where `_begun` says so
-    for pragma in PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA busy_timeout = {WAIT * 1000:.0f}")
+    _journalled(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _journalled(connection: sqlite3.Connection) -> None:
+    """Write ahead from now on: a new file is switched, where SQLite itself waits for nobody."""
+    until = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begun(connection: Connection) -> None:

@@ -55,6 +55,20 @@ async def test_what_is_written_is_forced_to_the_disk(tmp_path: Path) -> None:
         assert await read == ["wal", 2]
 
 
+async def test_a_new_file_that_another_server_holds_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # for as long as this, SQLite refuses to switch the journal
+    store = Sqlite(SqliteConfig(path=path))
+    starting = asyncio.create_task(store.start())
+    await asyncio.sleep(0.1)
+    assert not starting.done()
+    other.execute("COMMIT")
+    other.close()
+    await starting
+    await store.stop()
+
+
 # Errors ------------------------------------------------------------------------------------------
 
 
