@@ -282,7 +282,9 @@ class Context:
     def sample(self, chain: Chain, row: int, allowed: Any = None) -> int:
         """The token that a chain chooses, among those allowed; None allows all."""
         if allowed is None and chain.plain:
-            return self._largest(row)
+            largest = self._largest(row)
+            if largest not in chain.forbidden:
+                return largest
         logits = self.logits(row)
         if allowed is not None:
             logits[~allowed] = -self._np.inf
@@ -361,7 +363,7 @@ class Chain:
     """The samplers of one generation, the last of which chooses.
 
     A `greedy` one needs none of them: the largest number is found without a copy of the vocabulary;
-    a `plain` one changes no number before.
+    a `plain` one changes no number before, unless the largest is of a token that is `forbidden`.
     """
 
     def __init__(self, lib: Any, sampler: Sampler, vocabulary: int) -> None:
@@ -371,13 +373,15 @@ class Chain:
         penalties = sampler.presence_penalty or sampler.frequency_penalty
         self.greedy = sampler.temperature <= 0 and not penalties
         self.plain = self.greedy and not sampler.logit_bias
+        self.forbidden = sampler.forbidden
+        biased = sampler.biases
         self.biased = self.bias = None
-        if self.greedy and sampler.logit_bias:
-            self.biased = numpy.fromiter(sampler.logit_bias, numpy.intp)
-            self.bias = numpy.fromiter(sampler.logit_bias.values(), numpy.float32)
+        if self.greedy and biased:
+            self.biased = numpy.fromiter(biased, numpy.intp)
+            self.bias = numpy.fromiter(biased.values(), numpy.float32)
         self.handle = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
-        if sampler.logit_bias:
-            biases = [lib.llama_logit_bias(t, b) for t, b in sampler.logit_bias.items()]
+        if biased:
+            biases = [lib.llama_logit_bias(t, b) for t, b in biased.items()]
             array = (lib.llama_logit_bias * len(biases))(*biases)
             self._add(lib.llama_sampler_init_logit_bias(vocabulary, len(biases), array))
         presence, frequency = sampler.presence_penalty, sampler.frequency_penalty

@@ -35,8 +35,6 @@ from .resident import Resident, TextEngine
 from .sampling import Sampler, check, sampler
 from .speech import Speech
 
-NEVER = float("-inf")  # the bias of a token that must not come
-
 
 class Local(Provider):
     """The base of every provider whose models run in this process."""
@@ -255,11 +253,10 @@ class Local(Provider):
 
     def _sampler(self, request: ir.Request, encoded: Encoded, choice: int) -> Sampler:
         vocabulary = encoded.at.engine.vocabulary
-        made = sampler(request.sampling, self.config.defaults, choice, vocabulary.size)
-        if not encoded.plan.offered:  # a call that nobody could run
-            for mark in vocabulary.marks.keys() & self._formats.tools.marks.keys():
-                made.logit_bias.setdefault(vocabulary.marks[mark], NEVER)
-        return made
+        calls = vocabulary.marks.keys() & self._formats.tools.marks.keys()
+        # Without tools, a call is one that nobody could run.
+        forbidden = [] if encoded.plan.offered else [vocabulary.marks[mark] for mark in calls]
+        return sampler(request.sampling, self.config.defaults, choice, vocabulary.size, forbidden)
 
 
 async def _warming(events: AsyncIterator[ir.Event]) -> AsyncIterator[ir.Event]:

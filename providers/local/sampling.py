@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ...core.canon import ir
@@ -36,7 +37,11 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """How tokens are chosen; a temperature of 0 is greedy. `logprobs` counts the alternatives."""
+    """How tokens are chosen; a temperature of 0 is greedy. `logprobs` counts the alternatives.
+
+    A token that is `forbidden` never comes. Most samplers forbid the same few, and engines need
+    not look at each of their rows for that.
+    """
 
     temperature: float
     top_p: float
@@ -47,11 +52,27 @@ class Sampler:
     frequency_penalty: float = 0.0
     logit_bias: dict[int, float] = field(default_factory=dict)
     logprobs: int | None = None
+    forbidden: frozenset[int] = frozenset()
+
+    @property
+    def biases(self) -> dict[int, float]:
+        """What is added to the logits, for what is forbidden, too."""
+        return self.logit_bias | dict.fromkeys(self.forbidden, -math.inf)
 
 
-def sampler(sampling: ir.Sampling, defaults: Defaults, choice: int, vocabulary: int) -> Sampler:
-    """The sampler of one choice; raises `InvalidRequest` naming the first field out of range."""
+def sampler(
+    sampling: ir.Sampling,
+    defaults: Defaults,
+    choice: int,
+    vocabulary: int,
+    forbidden: Iterable[int] = (),
+) -> Sampler:
+    """The sampler of one choice; raises `InvalidRequest` naming the first field out of range.
+
+    A bias of the client's goes before what is forbidden.
+    """
     check(sampling, vocabulary)
+    bias = dict(sampling.logit_bias or {})
     seed = secrets.randbelow(SEEDS) if sampling.seed is None else (sampling.seed + choice) % SEEDS
     return Sampler(
         temperature=_given(sampling.temperature, defaults.temperature),
@@ -61,8 +82,9 @@ def sampler(sampling: ir.Sampling, defaults: Defaults, choice: int, vocabulary: 
         seed=seed,
         presence_penalty=sampling.presence_penalty or 0.0,
         frequency_penalty=sampling.frequency_penalty or 0.0,
-        logit_bias=dict(sampling.logit_bias or {}),
+        logit_bias=bias,
         logprobs=(sampling.top_logprobs or 0) if sampling.logprobs else None,
+        forbidden=frozenset(forbidden).difference(bias),
     )
 
 

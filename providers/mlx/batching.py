@@ -13,7 +13,7 @@ from typing import Any
 from ..local.job import Ended, Job, Output, Token, unheld
 from ..local.prefix import common_prefix
 from .allocating import return_large
-from .choosing import Held, chooser, logprob, processors
+from .choosing import Greedy, Held, chooser, logprob, processors
 from .config import Config
 from .loading import Loaded, load
 from .memories import SIMILAR_TOKENS, Memories, Memory, cut, saved
@@ -38,6 +38,7 @@ class Batcher:
         self._config = config
         self._generator: Any = None
         self._jobs: dict[int, Job] = {}
+        self._greedy = Greedy()
         self._memories = Memories(config.cache_memory)
 
     def load(self) -> None:
@@ -85,13 +86,18 @@ class Batcher:
             if job.constraint is None
             else Held(job.constraint, job.sampler.logprobs is not None)
         )
-        processed = processors(job.sampler, self.vocabulary.size)
+        sampler, size = job.sampler, self.vocabulary.size
+        if sampler.temperature == 0:
+            choose, bias = self._greedy.without(sampler.forbidden), sampler.logit_bias
+        else:
+            choose, bias = chooser(sampler), sampler.biases
+        processed = processors(sampler, bias, size)
         (uid,) = self._generator.insert(
             [job.tokens[known:]],
             [max(1, min(job.limit, self.context) - len(job.tokens))],
             caches=None if memory is None else [memory.cache],
             all_tokens=None if memory is None else [list(memory.tokens)],
-            samplers=[chooser(job.sampler)],
+            samplers=[choose],
             logits_processors=[processed if held is None else [*processed, held]],
         )
         job.state = Running(uid, held)

@@ -7,7 +7,7 @@ gives the same answer whatever else is in the batch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...core.canon.ir import TokenLogprob
@@ -19,12 +19,42 @@ Array = Any  # an mlx.core.array
 Choose = Callable[[Array], Array]
 Processor = Callable[[Array, Array], Array]
 
+NEVER = float("-inf")
+
 
 def greedy(logprobs: Array) -> Array:
-    """One function for all who are greedy: mlx-lm then chooses for them together."""
     import mlx.core as mx
 
     return mx.argmax(logprobs, axis=-1)
+
+
+class Greedy:
+    """One function for all who must not say the same: mlx-lm then chooses for them together.
+
+    A processor would have it take the batch apart, row by row, in every step.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[frozenset[int], Choose] = {frozenset(): greedy}
+
+    def without(self, forbidden: frozenset[int]) -> Choose:
+        if forbidden not in self._found:
+            self._found[forbidden] = _without(forbidden)
+        return self._found[forbidden]
+
+
+def _without(forbidden: frozenset[int]) -> Choose:
+    import mlx.core as mx
+
+    row: Array = None
+
+    def choose(logprobs: Array) -> Array:
+        nonlocal row
+        if row is None:
+            row = _row(dict.fromkeys(forbidden, NEVER), logprobs.shape[-1])
+        return mx.argmax(logprobs + row, axis=-1)
+
+    return choose
 
 
 def chooser(sampler: Sampler) -> Choose:
@@ -48,23 +78,29 @@ def chooser(sampler: Sampler) -> Choose:
     return choose
 
 
-def processors(sampler: Sampler, size: int) -> list[Processor]:
+def processors(sampler: Sampler, bias: Mapping[int, float], size: int) -> list[Processor]:
     """What is done to a row of logits first; `size` is the number of tokens there are."""
     found: list[Processor] = []
-    if sampler.logit_bias:
-        found.append(_biased(sampler.logit_bias, size))
+    if bias:
+        found.append(_biased(bias, size))
     if sampler.presence_penalty or sampler.frequency_penalty:
         found.append(_penalised(sampler))
     return found
 
 
-def _biased(bias: dict[int, float], size: int) -> Processor:
+def _row(values: Mapping[int, float], size: int) -> Array:
     import mlx.core as mx
 
-    added = [0.0] * size
-    for token, value in bias.items():
-        added[token] = value
-    row = mx.array(added)
+    row = [0.0] * size
+    for token, value in values.items():
+        row[token] = value
+    return mx.array(row)
+
+
+def _biased(bias: Mapping[int, float], size: int) -> Processor:
+    import mlx.core as mx
+
+    row = _row(bias, size)
 
     def process(tokens: Array, logits: Array) -> Array:
         # A model may have more rows than its tokenizer has words.

@@ -139,7 +139,8 @@ class Seer:
         )
         self._generator.prefill_step_size = self._config.prefill_chunk if chunked else None
         state = job.state
-        rules = [*processors(job.sampler, self.vocabulary.size), state.held, state.chosen]
+        processed = processors(job.sampler, job.sampler.biases, self.vocabulary.size)
+        rules = [*processed, state.held, state.chosen]
         (state.uid,) = self._generator.insert(
             [tokens],
             [max(1, min(job.limit, self.context) - len(job.tokens))],

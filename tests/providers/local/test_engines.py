@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -16,7 +17,10 @@ from polystack.core import ir
 from polystack.core.canon.collect import collect
 from polystack.core.canon.errors import ContextOverflow, InvalidRequest, Overloaded
 from polystack.providers.local.constraints.enforcing import Enforcer
+from polystack.providers.local.job import Job
 from polystack.providers.local.provider import Local
+from polystack.providers.local.sampling import Sampler
+from polystack.providers.local.worker import Worker
 
 pytestmark = pytest.mark.engine
 
@@ -221,6 +225,34 @@ async def test_a_bias_forbids_a_token(engine: Start) -> None:
         hello = provider._engine.vocabulary.tokenize("Hello", False)[0]
         forbidden = ir.Sampling(logit_bias={hello: -100.0}, max_tokens=10)
         assert await text(provider, ask(HELLO, sampling=forbidden)) != plain
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+async def test_what_is_forbidden_never_comes_and_all_else_as_if_it_were_unlikely(
+    engine: Start, temperature: float
+) -> None:
+    async with engine(slots=4) as provider:
+        at = await provider._residency.arrived()
+        words = at.engine.vocabulary
+        prompt = words.tokenize(f"<|im_start|>user\n{HELLO}<|im_end|>\n<|im_start|>assistant\n")
+        free = Sampler(temperature, 1, 0, 0, seed=5)
+        first = (await said(at.worker, Job(prompt, 8, free)))[0]
+        unlikely = replace(free, logit_bias={first: -100.0})
+        expected = await said(at.worker, Job(prompt, 8, unlikely))
+        forbidden = replace(free, forbidden=frozenset({first}))
+        jobs = [Job(prompt, 8, each) for each in (free, forbidden, unlikely, forbidden)]
+        told = await asyncio.gather(*(said(at.worker, job) for job in jobs))
+    assert first not in expected
+    assert told[1:] == [expected] * 3
+    assert told[0][0] == first
+
+
+async def said(worker: Worker, job: Job) -> list[int]:
+    """The tokens that a bare job is answered with."""
+    worker.submit(job)
+    while not any(output.last for output in await job.take()):
+        pass
+    return job.tokens[job.prompt_size :]
 
 
 @pytest.mark.parametrize(

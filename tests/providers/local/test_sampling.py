@@ -55,6 +55,13 @@ def test_every_choice_has_its_own_seed_and_the_last_one_is_never_used() -> None:
     assert sampler(ir.Sampling(seed=-1), Defaults(), 0, 9).seed == SEEDS - 1
 
 
+def test_what_is_forbidden_never_comes_unless_the_client_says_how_likely_it_is() -> None:
+    asked = ir.Sampling(logit_bias={3: 5.0})
+    made = sampler(asked, Defaults(), 0, 9, forbidden=[3, 4])
+    assert made.forbidden == {4}
+    assert made.biases == {3: 5.0, 4: -INF}
+
+
 def test_logprobs_without_a_number_ask_for_no_alternatives() -> None:
     assert sampler(ir.Sampling(logprobs=True), Defaults(), 0, 9).logprobs == 0
     assert sampler(ir.Sampling(logprobs=True, top_logprobs=3), Defaults(), 0, 9).logprobs == 3
