@@ -74,6 +74,7 @@ class Batcher:
         self._model: Model | None = None
         self._context: Context | None = None
         self._preempted: list[Job] = []
+        self._round: list[tuple[Slot, Job]] | None = None  # all that run, if each said one token
         self.eyes: Eyes | None = None  # of a model that reads images
 
     def load(self) -> None:
@@ -110,6 +111,7 @@ class Batcher:
         placed = self._slots.place(job)
         if placed is None:
             return None
+        self._round = None
         if job.state is None:
             job.state = self._running(job)
         job.state.slot, reused = placed
@@ -129,6 +131,7 @@ class Batcher:
             job.state = None
 
     def _leave(self, job: Job) -> None:
+        self._round = None
         if job.state is not None and job.state.slot is not None:
             self._slots.release(job.state.slot)
             job.state.slot = None
@@ -137,16 +140,16 @@ class Batcher:
 
     def step(self) -> list[tuple[Job, Output]]:
         self._slots.now += 1
+        if self._round is not None:
+            return self._again(self._round)
         if self.eyes is not None and (failed := self._look(self.eyes)):
             return failed
         slots, spans = self._plan()
         if not spans:  # there are only images to be read
             return [*self._slots.told()]
         code, rows = self._memory.decode(spans)
-        if code == FULL:
-            return self._make_room()
-        if code != 0:
-            return self._fail([slot.job for slot in slots if slot.job], code)
+        if code:
+            return self._undecoded([slot.job for slot in slots if slot.job], code)
         outputs: list[tuple[Job, Output]] = [*self._slots.told()]
         for slot, span, row in zip(slots, spans, rows, strict=True):
             if span.tokens is BRIDGE:
@@ -154,14 +157,46 @@ class Batcher:
                 continue
             slot.tokens += span.tokens
             slot.used = self._slots.now
-            if span.sampled and slot.job is not None:
-                job = slot.job
-                said = self._sample(job, row) if span.sampled == 1 else self._said(slot, span, row)
-                outputs += [(job, output) for output in said]
+            if slot.job is not None:
+                if span.sampled == 1:
+                    self._sample(slot.job, row, outputs)
+                elif span.sampled:
+                    self._said(slot, span, row, outputs)
+        if all(len(span.tokens) == span.sampled == 1 for span in spans):
+            self._round = self._whole(slots)
+        return self._settled(outputs)
+
+    def _whole(self, slots: Sequence[Slot]) -> list[tuple[Slot, Job]] | None:
+        """Those of a batch, if they are all that run, and bring no drafts."""
+        running = self._slots.running
+        same = [slot for slot, _ in running] == slots
+        return running if same and all(job.state.lookup is None for _, job in running) else None
+
+    def _again(self, round: list[tuple[Slot, Job]]) -> list[tuple[Job, Output]]:
+        """A step like the last one: there is nothing to plan while nobody comes or goes."""
+        said = [job.tokens[-1] for _, job in round]
+        if code := self._memory.again(said):
+            return self._undecoded([job for _, job in round], code)
+        outputs: list[tuple[Job, Output]] = []
+        now = self._slots.now
+        for row, (slot, job) in enumerate(round):
+            slot.tokens.append(said[row])
+            slot.used = now
+            self._sample(job, row, outputs)
+        return self._settled(outputs)
+
+    def _settled(self, outputs: list[tuple[Job, Output]]) -> list[tuple[Job, Output]]:
+        """Whoever has ended lets go of the slot."""
+        if self._round is not None and len(outputs) != len(self._round):
+            self._round = None  # somebody said more than one token
         for job, output in outputs:
             if output.last:
                 self.drop(job)
         return outputs
+
+    def _undecoded(self, jobs: Sequence[Job], code: int) -> list[tuple[Job, Output]]:
+        self._round = None
+        return self._make_room() if code == FULL else self._fail(jobs, code)
 
     def _plan(self) -> tuple[list[Slot], list[Span]]:
         """The next batch: generating jobs first, then prompts in the order of their arrival."""
@@ -241,58 +276,56 @@ class Batcher:
             slot.used = self._slots.now
             return []
         self._slots.cut(slot, start)  # as much of it as came in
-        return self._make_room() if code == FULL else self._fail([job], code)
+        return self._undecoded([job], code)
 
     def _draft(self, job: Job, room: int) -> list[int]:
         lookup: Lookup = job.state.lookup
         room = min(room, min(job.limit, self.context) - len(job.tokens) - 1)
         return lookup.draft(job.tokens, room) if room > 0 else []
 
-    def _said(self, slot: Slot, span: Span, last: int) -> list[Output]:
+    def _said(self, slot: Slot, span: Span, last: int, outputs: list[tuple[Job, Output]]) -> None:
         """What a job says in a step: one token, and as much of its draft as it would have said."""
         assert slot.job is not None
         job, drafted = slot.job, span.sampled - 1
-        outputs: list[Output] = []
         for kept, row in enumerate(range(last - drafted, last + 1)):
-            outputs += self._sample(job, row)
+            self._sample(job, row, outputs)
             at = len(slot.tokens) - drafted + kept
             # The draft goes on to hold as long as each of its tokens is the one that was chosen.
-            if outputs[-1].last or kept == drafted:
+            if outputs[-1][1].last or kept == drafted:
                 break
             if slot.tokens[at] != job.tokens[at]:
                 break
         job.state.lookup.learn(drafted, kept)
         if kept < drafted:
             self._slots.cut(slot, len(slot.tokens) - drafted + kept)
-        return outputs
 
-    def _sample(self, job: Job, row: int) -> list[Output]:
+    def _sample(self, job: Job, row: int, outputs: list[tuple[Job, Output]]) -> None:
         wanted, constraint = job.sampler.logprobs, job.constraint
         logits = None if wanted is None else self._memory.logits(row).copy()
         try:
             token, forced = self._choose(job, row)
         except Unmet as unmet:
-            return [unheld(unmet)]
+            outputs.append((job, unheld(unmet)))
+            return
         job.tokens.append(token)
         ended = self.vocabulary.ends(token)
         logprob = None
         if wanted is not None and not ended:
             logprob = logprobs(logits, token, wanted, self.vocabulary)
-        outputs: list[Output] = [Token(b"" if ended else self.vocabulary.piece(token), logprob)]
+        outputs.append((job, Token(b"" if ended else self.vocabulary.piece(token), logprob)))
         for other in forced:
             job.tokens.append(other)
-            outputs.append(Token(self.vocabulary.piece(other)))
+            outputs.append((job, Token(self.vocabulary.piece(other))))
         if ended or (constraint is not None and constraint.done):
-            outputs.append(Ended("end"))
+            outputs.append((job, Ended("end")))
         elif len(job.tokens) >= job.limit or len(job.tokens) >= self.context:
-            outputs.append(Ended("length"))
-        return outputs
+            outputs.append((job, Ended("length")))
 
-    def _choose(self, job: Job, row: int) -> tuple[int, list[int]]:
+    def _choose(self, job: Job, row: int) -> tuple[int, Sequence[int]]:
         """The next token, and those that can only follow it: they are decoded in one step."""
         chain, constraint = job.state.chain, job.constraint
         if constraint is None:
-            return self._memory.sample(chain, row), []
+            return self._memory.sample(chain, row), ()
         token = self._memory.sample(chain, row, constraint.allowed())
         constraint.accept(token)
         forced: list[int] = []

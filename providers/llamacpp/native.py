@@ -264,9 +264,19 @@ class Context:
             self._rows = sequences, wanted
             self._order = {row: place for place, row in enumerate(wanted)}
         self._batch.n_tokens = rows
+        return self._decoded(len(wanted)), lasts
+
+    def again(self, tokens: Sequence[int]) -> int:
+        """The last batch a token later, where it had one token of each sequence: the code."""
+        rows = len(tokens)
+        self._tokens[:rows] = tokens
+        self._positions[:rows] += 1
+        return self._decoded(rows)
+
+    def _decoded(self, wanted: int) -> int:
         code = int(self._lib.llama_decode(self.handle, self._batch))
-        self._logits, self._best = self._outputs(0 if code else len(wanted)), None
-        return code, lasts
+        self._logits, self._best = self._outputs(0 if code else wanted), None
+        return code
 
     def _outputs(self, count: int) -> Any:
         """The logits of a batch, a row for each token that wanted them, in their order."""

@@ -111,9 +111,9 @@ class Job:
 
     # On the engine's thread
 
-    def written(self) -> bool:
-        """Count an output; False if the reader is too far behind."""
-        self._written += 1
+    def written(self, outputs: int) -> bool:
+        """Count outputs; False if the reader is too far behind."""
+        self._written += outputs
         return self._written - self._read <= BACKLOG
 
     # On the reader's loop

@@ -29,6 +29,7 @@ from .meter import Meter
 log = logging.getLogger(__name__)
 
 PATIENCE = 1000  # milliseconds
+CUT_OFF = "the answer was cut off: its reader fell too far behind"
 PAUSE = 0.005  # seconds for which tokens may be gathered while all streams flow
 
 
@@ -166,21 +167,27 @@ class Worker:
             )
 
     def _once(self) -> None:
-        self._wake.clear()
-        self._sort_out()
+        if self._wake.is_set() or self._waiting:
+            self._wake.clear()
+            self._sort_out()
         if self._urgent or not self._running:
             self._deliver()  # that a job is admitted need not wait for its first step
         if not self._running:
             self._wake.wait()
             return
         begun, tokens = self._clock(), 0
+        running, outputs = self._running, self._outputs
         for job, output in self._engine.step():
-            tokens += isinstance(output, Token)
-            if job not in self._running:  # cut off by an output before this one
-                continue
-            if output.last:
-                del self._running[job]
-            self._write(job, output)
+            token = isinstance(output, Token)
+            tokens += token
+            if job in outputs:
+                outputs[job].append(output)
+            else:
+                outputs[job] = [output]
+            if not (token and job.flowing):
+                self._urgent, job.flowing = True, token
+                if output.last:
+                    running.pop(job, None)
         now = self._clock()
         self.meter.stepped(tokens, now - begun)
         for job in self._engine.preempted():
@@ -221,26 +228,25 @@ class Worker:
                 self._write(job, Admitted(cached))
 
     def _write(self, job: Job, output: Output) -> None:
-        if not job.written() and job in self._running:
-            del self._running[job]
-            self._engine.drop(job)
-            output = Broken(StackError("the answer was cut off: its reader fell too far behind"))
         self._outputs.setdefault(job, []).append(output)
-        if not job.flowing or not isinstance(output, Token):
-            self._urgent, job.flowing = True, isinstance(output, Token)
+        self._urgent, job.flowing = True, False
 
     def _deliver(self) -> None:
         outputs, self._outputs = self._outputs, {}
         self._urgent, self._delivered = False, self._clock()
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Job, list[Output]]]] = {}
         for job, items in outputs.items():
+            if not job.written(len(items)) and job in self._running:
+                del self._running[job]
+                self._engine.drop(job)
+                items.append(Broken(StackError(CUT_OFF)))
             by_loop.setdefault(job.loop, []).append((job, items))
         for loop, batch in by_loop.items():
             try:
                 loop.call_soon_threadsafe(_put, batch)
             except RuntimeError:  # the loop is closed, and its readers are gone with it
                 for job, _ in batch:
-                    job.cancelled = True
+                    self.cancel(job)
 
     def _end(self, error: Callable[[], StackError]) -> None:
         with self._lock:

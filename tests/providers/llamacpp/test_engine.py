@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from engines import ENDLESS, answer, ask, running
+from engines import ENDLESS, HELLO, WEATHER, answer, ask, running
 
 from polystack.core import ir
+from polystack.providers.llamacpp.batching import Batcher
 
 pytestmark = pytest.mark.engine
 
@@ -43,6 +46,63 @@ async def test_a_full_memory_ends_nobodys_request() -> None:
         answers = await asyncio.gather(*(answer(provider, asked) for _ in range(8)))
         assert {each.stop.reason for each in answers} == {"length"}
         assert len({ir.text_of(each.parts) for each in answers}) == 1
+
+
+async def test_nothing_is_planned_while_nobody_comes_or_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plans, plan = [], Batcher._plan
+
+    def counted(self: Batcher) -> Any:
+        plans.append(plan(self))
+        return plans[-1]
+
+    monkeypatch.setattr(Batcher, "_plan", counted)
+    asked = ask(ENDLESS, sampling=ir.Sampling(max_tokens=200))
+    async with running("llamacpp", slots=3) as provider:
+        await asyncio.gather(*(answer(provider, asked) for _ in range(3)))
+    assert 1 < len(plans) < 20  # of some 200 steps: around three that begin and three that end
+
+
+async def test_all_are_answered_alike_whether_steps_are_planned_or_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Greedy, drawn, biased, held to a format, told how likely: each alone in what it needs."""
+    schema: dict[str, ir.JSON] = {
+        "type": "object",
+        "properties": {"a": {"type": "integer"}},
+        "required": ["a"],
+    }
+    greedy = ir.Sampling(max_tokens=60, temperature=0.0)
+
+    async def answers() -> list[str]:
+        async with running("llamacpp", slots=8) as provider:
+            (four,) = provider._engine.vocabulary.tokenize("4", False)
+            requests = [
+                ask(ENDLESS, sampling=greedy),
+                ask(HELLO, sampling=greedy),
+                ask("Count from 3 to 9", sampling=replace(greedy, temperature=0.4, seed=3)),
+                ask(ENDLESS, sampling=replace(greedy, logit_bias={four: -50.0})),
+                ask(ENDLESS, sampling=replace(greedy, frequency_penalty=2.0)),
+                ask(ENDLESS, sampling=greedy, output=ir.OutputFormat("schema", schema)),
+                ask("What is the weather in Paris?", sampling=greedy, tools=(WEATHER,)),
+                ask(ENDLESS, sampling=replace(greedy, logprobs=True)),
+            ]
+            told = await asyncio.gather(*(answer(provider, each) for each in requests))
+        return [str([shown(part) for part in each.parts]) for each in told]
+
+    repeated = await answers()
+    assert len(set(repeated)) == len(repeated) - 1  # only the last says what the first says
+    monkeypatch.setattr(Batcher, "_whole", lambda self, slots: None)
+    assert await answers() == repeated
+
+
+def shown(part: ir.Part) -> object:
+    match part:
+        case ir.ToolCall(name=name, arguments=arguments):
+            return name, arguments
+        case _:
+            return ir.text_of((part,))
 
 
 async def test_neighbours_that_leave_change_nobodys_answer_then_or_later() -> None:

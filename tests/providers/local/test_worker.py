@@ -287,7 +287,7 @@ async def test_a_reader_that_falls_too_far_behind_is_cut_off(
 ) -> None:
     monkeypatch.setattr(job_module, "BACKLOG", 5)
     engine = Clockwork()
-    async with running(engine) as worker:
+    async with running(engine, clock=count().__next__) as worker:
         made = job(1000)
         worker.submit(made)
         engine.gate.release(1000)
