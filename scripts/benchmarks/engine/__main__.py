@@ -33,6 +33,7 @@ from .systems import (
     LlamaServer,
     MlxServer,
     Polystack,
+    Products,
     Raw,
     System,
     Worker,
@@ -110,7 +111,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 def _systems(model: str, options: argparse.Namespace) -> list[System]:
     systems: list[System] = [Raw(), Worker(), Library(), Polystack()]
     if model == "mlx":
-        systems = [BatchGenerator(), Library(), Polystack()]
+        systems = [Products(), BatchGenerator(), Library(), Polystack()]
         systems += [MlxServer()] if options.rivals else []
     elif options.rivals:
         rivals = Rivals(options.cache)

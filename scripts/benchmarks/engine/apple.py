@@ -1,4 +1,4 @@
-"""MLX's side: the tiny model as a folder, and `BatchGenerator` used directly."""
+"""MLX's side: the tiny model as a folder, `BatchGenerator` used directly, and what it rests on."""
 
 from __future__ import annotations
 
@@ -84,3 +84,38 @@ class Direct:
                     running.discard(response.uid)
                     answers.append(Answer(counts[response.uid], first[response.uid], now))
         return Sample.of(answers, time.perf_counter() - began)
+
+
+class Products:
+    """What no engine that runs this model can do without: its matrix products, and nothing else.
+
+    No attention, no norms, no prompt, no choice of a token.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        import mlx.nn as nn
+        from mlx_lm import load
+
+        model, *_ = load(setup.model)
+        found = [each for _, each in model.named_modules()]
+        self._linear = [each for each in found if isinstance(each, nn.QuantizedLinear)]
+        self._head = next(each for each in found if isinstance(each, nn.QuantizedEmbedding))
+
+    def run(self, prompts: list[str], tokens: int) -> Sample:
+        import mlx.core as mx
+
+        streams = len(prompts)
+        multiplied = [*self._linear, self._head.as_linear]
+        layers = [*self._linear, self._head]
+        given = [mx.random.normal((streams, 1, _width(layer))) for layer in layers]
+        mx.eval(given)
+        began = time.perf_counter()
+        for _ in range(tokens):
+            mx.eval([times(rows) for times, rows in zip(multiplied, given, strict=True)])
+        seconds = time.perf_counter() - began
+        return Sample.of([Answer(tokens, seconds / tokens, seconds)] * streams, seconds)
+
+
+def _width(layer: Any) -> int:
+    """Numbers of a row that a quantised layer takes; its weights are packed into 32 bits each."""
+    return int(layer.weight.shape[-1] * 32 // layer.bits)

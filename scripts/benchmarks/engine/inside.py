@@ -43,11 +43,18 @@ def _direct(setup: Setup) -> Inside:
     return Direct(setup)
 
 
+def _products(setup: Setup) -> Inside:
+    from .apple import Products
+
+    return Products(setup)
+
+
 KINDS: dict[str, Callable[[Setup], Inside]] = {
     "raw": _raw,
     "stack": _stack,
     "worker": _worker,
     "mlx": _direct,
+    "products": _products,
 }
 
 

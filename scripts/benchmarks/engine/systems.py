@@ -162,6 +162,10 @@ class BatchGenerator(Inside):
     name, kind = "BatchGenerator", "mlx"
 
 
+class Products(Inside):
+    name, kind = "matrix products only", "products"
+
+
 class MlxServer(System):
     name = "mlx_lm.server"
     model = "default_model"
