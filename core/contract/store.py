@@ -70,6 +70,11 @@ class Store(ABC):
     async def stop(self) -> None:  # noqa: B027
         """Finish what was begun, and let go of everything."""
 
+    @property
+    def place(self) -> str:
+        """Where the records are, for people; without a secret."""
+        return ""
+
     def status(self) -> Mapping[str, int]:
         """What is kept, in numbers for `GET /health`."""
         return {}

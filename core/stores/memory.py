@@ -54,6 +54,10 @@ class Memory(Store):
         self._shelves: dict[str, Shelf] = {}
         self._sweeping = Sweeping(self.sweep, config.sweep_interval)
 
+    @property
+    def place(self) -> str:
+        return "in this process, until it ends"
+
     async def start(self) -> None:
         self._sweeping.start()
 

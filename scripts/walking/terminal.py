@@ -25,6 +25,7 @@ class Terminal:
         self.folder = folder
         self._logs = folder
         self._environment = {k: v for k, v in os.environ.items() if not k.startswith(HIDDEN)}
+        self._environment["POLYSTACK_HOME"] = str(folder / ".polystack")
 
     def run(self, command: str) -> str:
         """What the command prints; it may leave the terminal in another folder."""

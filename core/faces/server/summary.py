@@ -13,6 +13,8 @@ def summary(stack: Stack, url: str) -> str:
     lines += ["  protocols", *_rows(_protocols(stack, url)), "", "  models", *_rows(_models(stack))]
     if stack.distribution.aliases:
         lines += ["", "  aliases", *_rows([[k, "->", v] for k, v in _aliases(stack)])]
+    if stack.store is not None:
+        lines += ["", "  store", *_rows([[stack.store.type, stack.store.place]])]
     lines += ["", "  Ctrl-C stops it."]
     return "\n".join(lines)
 

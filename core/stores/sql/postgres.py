@@ -39,12 +39,22 @@ class PostgresConfig(SqlConfig):
 class Postgres(Sql):
     type = "postgres"
     Config = PostgresConfig
-    extra = "postgres"
 
     config: PostgresConfig
 
+    @property
+    def place(self) -> str:
+        url = _url(self.config.url.get_secret_value())
+        return f"{url.database} at {url.host or 'its socket'}"
+
     def dialect(self) -> Dialect:
-        import psycopg  # noqa: F401  the engine would look for it later, and say less
+        try:
+            import psycopg  # noqa: F401  the engine would look for it later, and say less
+        except ImportError as error:
+            raise ConfigError(
+                f"the store of type postgres needs the package {error.name!r}; run "
+                "`pip install 'polystack[postgres]'`"
+            ) from error
         from sqlalchemy import create_engine, event
         from sqlalchemy.dialects.postgresql import insert
 
@@ -64,7 +74,7 @@ class Postgres(Sql):
         )
         for engine in (writing, reading):
             event.listen(engine, "connect", _connected)
-        name = f"the database {url.database} at {url.host or 'its socket'}"
+        name = f"the database {self.place}"
         return Dialect(name, writing, reading, insert, _locked, _in_the_way, writers, readers)
 
 

@@ -36,9 +36,12 @@ class SqliteConfig(SqlConfig):
 class Sqlite(Sql):
     type = "sqlite"
     Config = SqliteConfig
-    extra = "store"
 
     config: SqliteConfig
+
+    @property
+    def place(self) -> str:
+        return str(self.path)
 
     @property
     def path(self) -> Path:
@@ -59,7 +62,7 @@ class Sqlite(Sql):
         for engine in (writing, reading):
             event.listen(engine, "connect", _connected)
         event.listen(writing, "begin", _begun)
-        return Dialect(f"the database {path}", writing, reading, insert, _nothing, _never)
+        return Dialect(f"the database {self.place}", writing, reading, insert, _nothing, _never)
 
 
 def _made(path: Path) -> None:
@@ -69,7 +72,8 @@ def _made(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise ConfigError(
-            f"store.config.path: {path} cannot be opened: {error.strerror}"
+            f"store.config.path: {path} cannot be opened: {error.strerror}; "
+            "name a file that can be written, or a store that needs none"
         ) from error
 
 

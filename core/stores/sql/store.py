@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
-from ...canon.errors import ConfigError, StackError
+from ...canon.errors import StackError
 from ...contract.store import Key, Page, Store, Write
 from ..bounds import fitting
 from ..sweeping import Sweeping
@@ -36,8 +36,6 @@ class Sql(Store):
     """What is common to all databases; a subclass says how its own is opened."""
 
     config: SqlConfig
-    extra: str
-    """The extra of the distribution `polystack` that has what the database needs."""
 
     def __init__(self, config: SqlConfig, now: Callable[[], float] = time.time) -> None:
         super().__init__(config)
@@ -53,7 +51,7 @@ class Sql(Store):
         """The database; nothing is connected to yet. Raises `ImportError`, or `ConfigError`."""
 
     async def start(self) -> None:
-        dialect = self._opening()
+        dialect = self.dialect()
         from .database import Database, prepare
 
         try:
@@ -72,7 +70,7 @@ class Sql(Store):
             await database.close()
 
     async def upgrade(self) -> str:
-        dialect = self._opening()
+        dialect = self.dialect()
         from .database import upgrade
 
         try:
@@ -145,15 +143,6 @@ class Sql(Store):
         if self._open is None:
             raise StackError("the store does not run")
         return self._open
-
-    def _opening(self) -> Dialect:
-        try:
-            return self.dialect()
-        except ImportError as error:
-            raise ConfigError(
-                f"the store of type {self.type} needs the package {error.name!r}; run "
-                f"`pip install 'polystack[{self.extra}]'`"
-            ) from error
 
     def _rows(self, writes: Sequence[Write]) -> Sequence[Row]:
         return [self._row(write) for write in fitting(writes, self.config.max_bytes)]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -79,8 +77,10 @@ async def said(path: Path) -> str:
 
 
 async def test_a_path_that_is_no_file_is_an_error_with_its_place(tmp_path: Path) -> None:
-    wrong = f"store.config.path: {tmp_path} cannot be opened: Is a directory"
-    assert await said(tmp_path) == wrong
+    assert await said(tmp_path) == (
+        f"store.config.path: {tmp_path} cannot be opened: Is a directory; name a file that can be "
+        "written, or a store that needs none"
+    )
     (tmp_path / "file").write_text("")
     assert "cannot be opened: " in await said(tmp_path / "file" / "store.db")
 
@@ -107,14 +107,3 @@ async def test_what_the_database_refuses_is_an_error_of_its_own_call_alone(tmp_p
         assert [id for id, _ in (await store.list("ann", "response")).records] == [
             "10", "11", "12", "14", "15",
         ]  # fmt: skip
-
-
-async def test_what_is_missing_is_named_with_the_extra_that_brings_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    assert await said(tmp_path / "store.db") == (
-        "the store of type sqlite needs the package 'sqlalchemy'; run "
-        "`pip install 'polystack[store]'`"
-    )
-    assert os.listdir(tmp_path) == []
