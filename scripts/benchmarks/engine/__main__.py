@@ -85,7 +85,7 @@ def _options() -> argparse.Namespace:
         nargs="+",
         default=[""],
         metavar="TEXT",
-        help="contestants by parts of their names",
+        help="contestants by parts of their rows' names",
     )
     parser.add_argument(
         "--models", nargs="+", choices=PLANS, default=["tiny"], help="big is written once"
@@ -116,7 +116,11 @@ def _systems(model: str, options: argparse.Namespace) -> list[System]:
     elif options.rivals:
         rivals = Rivals(options.cache)
         systems += [LlamaServer(rivals), LlamaCppServer(rivals), ExamplesServer(rivals)]
-    chosen = [s for s in systems if any(part in s.name for part in options.only)]
+    chosen = [
+        system
+        for system in systems
+        if any(part in row.name for row in system.rows for part in options.only)
+    ]
     if not chosen:
         raise Refused(f"no contestant's name holds {' or '.join(options.only)}")
     return chosen
