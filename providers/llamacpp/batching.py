@@ -12,8 +12,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +23,11 @@ from ..local.lookup import Lookup
 from .archive import Archive
 from .native import Chain, Context, Model, Span, Vocabulary, library, logprobs
 from .native_images import Eyes
+from .planning import BRIDGE, FEW, Planner
 from .slots import Slot, Slots
 
 log = logging.getLogger(__name__)
 
-FEW = 32  # tokens that a job may decode in a step while others wait for their prompts
-GAP = 2  # slots between two that are busy which it pays to fill
-BRIDGE = [0]  # a token that nobody said
 FULL = 1  # llama_decode: no room in memory for this batch
 
 
@@ -95,6 +91,7 @@ class Batcher:
         self.context = self._context.context
         archive = Archive(shape.archive, shape.folder, shape.fingerprint, self._context.cuts)
         self._slots = Slots(self._context, shape.slots, archive)
+        self._planner = Planner(self._context, self._slots, shape.batch, shape.prefill_chunk)
 
     def close(self) -> None:
         if self._context is not None:
@@ -144,7 +141,7 @@ class Batcher:
             return self._again(self._round)
         if self.eyes is not None and (failed := self._look(self.eyes)):
             return failed
-        slots, spans = self._plan()
+        slots, spans = self._planner.plan()
         if not spans:  # there are only images to be read
             return [*self._slots.told()]
         code, rows = self._memory.decode(spans)
@@ -198,61 +195,6 @@ class Batcher:
         self._round = None
         return self._make_room() if code == FULL else self._fail(jobs, code)
 
-    def _plan(self) -> tuple[list[Slot], list[Span]]:
-        """The next batch: generating jobs first, then prompts in the order of their arrival."""
-        slots: list[Slot] = []
-        spans: list[Span] = []
-        running = [
-            (len(job.tokens) - len(slot.tokens), slot, job)
-            for slot, job in self._slots.running
-            if slot.lead is None or self._slots.follow(slot)
-        ]
-        if any(missing > FEW for missing, _, _ in running):
-            running.sort(key=_order)  # else all get what they want, in the order of their slots
-        room, prefill = self._shape.batch, self._shape.prefill_chunk
-        for missing, slot, job in running:
-            size = missing if missing <= room else room
-            if job.images:
-                size = min(size, job.up_to_image(len(slot.tokens)))
-            if missing > FEW:
-                size = min(size, prefill)
-                prefill -= size
-            if size <= 0:
-                continue
-            start = len(slot.tokens)
-            span, sampled = job.tokens[start : start + size], int(size == missing)
-            if sampled and job.state.lookup is not None:
-                draft = self._draft(job, room - size - len(running))
-                span, sampled = span + draft, 1 + len(draft)
-            spans.append(Span(slot.id, start, span, sampled))
-            slots.append(slot)
-            room -= len(span)
-        if not self._memory.unified:
-            _in_order(slots, spans)
-            self._bridge(slots, spans, room)
-        return slots, spans
-
-    def _bridge(self, slots: list[Slot], spans: list[Span], room: int) -> None:
-        """Fill small gaps between the slots of a batch, with rows that are thrown away.
-
-        Where each slot has a memory of its own, the engine computes only neighbours together, and
-        reads all weights again behind a gap.
-        """
-        used = [slot.id for slot in slots]
-        if not used or used[-1] - used[0] < len(used):
-            return
-        for before, after in pairwise(used):
-            gap = range(before + 1, after)
-            if not self._memory.cuts or not 0 < len(gap) <= min(GAP, room):
-                continue
-            for slot in map(self._slots.__getitem__, gap):
-                if len(slot.tokens) < self.context:
-                    slots.append(slot)
-                    spans.append(Span(slot.id, len(slot.tokens), BRIDGE, 0))
-                    room -= 1
-        if len(slots) > len(used):
-            _in_order(slots, spans)
-
     def _look(self, eyes: Eyes) -> list[tuple[Job, Output]]:
         """Read the next image that a job has come to: one in a step, since the others wait."""
         for slot, job in sorted(self._slots.running, key=lambda pair: pair[1].serial):
@@ -277,11 +219,6 @@ class Batcher:
             return []
         self._slots.cut(slot, start)  # as much of it as came in
         return self._undecoded([job], code)
-
-    def _draft(self, job: Job, room: int) -> list[int]:
-        lookup: Lookup = job.state.lookup
-        room = min(room, min(job.limit, self.context) - len(job.tokens) - 1)
-        return lookup.draft(job.tokens, room) if room > 0 else []
 
     def _said(self, slot: Slot, span: Span, last: int, outputs: list[tuple[Job, Output]]) -> None:
         """What a job says in a step: one token, and as much of its draft as it would have said."""
@@ -374,15 +311,3 @@ class Batcher:
     def _native(self) -> Model:
         assert self._model is not None
         return self._model
-
-
-def _in_order(slots: list[Slot], spans: list[Span]) -> None:
-    spans.sort(key=_sequence)
-    slots.sort(key=_id)
-
-
-_sequence, _id = attrgetter("sequence"), attrgetter("id")
-
-
-def _order(row: tuple[int, Slot, Job]) -> tuple[bool, int]:
-    return row[0] > FEW, row[2].serial

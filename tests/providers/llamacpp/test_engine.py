@@ -11,6 +11,7 @@ from engines import ENDLESS, HELLO, WEATHER, answer, ask, running
 
 from polystack.core import ir
 from polystack.providers.llamacpp.batching import Batcher
+from polystack.providers.llamacpp.planning import Planner
 
 pytestmark = pytest.mark.engine
 
@@ -51,13 +52,13 @@ async def test_a_full_memory_ends_nobodys_request() -> None:
 async def test_nothing_is_planned_while_nobody_comes_or_goes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plans, plan = [], Batcher._plan
+    plans, plan = [], Planner.plan
 
-    def counted(self: Batcher) -> Any:
+    def counted(self: Planner) -> Any:
         plans.append(plan(self))
         return plans[-1]
 
-    monkeypatch.setattr(Batcher, "_plan", counted)
+    monkeypatch.setattr(Planner, "plan", counted)
     asked = ask(ENDLESS, sampling=ir.Sampling(max_tokens=200))
     async with running("llamacpp", slots=3) as provider:
         await asyncio.gather(*(answer(provider, asked) for _ in range(3)))
