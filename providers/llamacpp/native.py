@@ -12,6 +12,7 @@ import ctypes
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ REMEDY = (
     'install it with: pip install "polystack[llamacpp]" (it is built on your machine; the README '
     "has the flags that are safe on every processor)"
 )
+NEEDED = ("llama_cpp", "jinja2", "numpy")
 SPECIAL = 1 << 0 | 1 << 3 | 1 << 4  # llama.cpp's attributes unknown, control, user-defined
 PENALTY_WINDOW = 1024  # tokens that presence and frequency look back on
 
@@ -31,21 +33,29 @@ _errors: deque[str] = deque(maxlen=4)  # the engine's last words
 _callback: Any = None
 
 
+def check_installed() -> None:
+    """Raises `ConfigError` where the engine is not, or what it needs; imports nothing."""
+    for name in NEEDED:
+        if find_spec(name) is None:
+            raise _missing(f"No module named {name!r}")
+
+
 def library() -> Any:
     """The bindings, imported on first use; raises `ConfigError` if they do not work."""
     # Without it a failed assertion starts a debugger.
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+    check_installed()
     try:
-        import jinja2  # noqa: F401
-        import numpy  # noqa: F401
         from llama_cpp import llama_cpp
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(
-            f"provider llamacpp: the engine is missing ({reason}); {REMEDY}"
-        ) from None
+        raise _missing(reason) from None
     _initialise(llama_cpp)
     return llama_cpp
+
+
+def _missing(reason: str) -> ConfigError:
+    return ConfigError(f"provider llamacpp: the engine is missing ({reason}); {REMEDY}")
 
 
 def _initialise(lib: Any) -> None:

@@ -20,6 +20,7 @@ from .adapters import check, load
 from .config import Config as Settings
 from .engine import Engine
 from .gguf import HALVES, BadGGUF, Header, read_header
+from .native import check_installed
 from .native_embedding import PairVocabulary
 from .ranking import pairs, ranking
 
@@ -38,6 +39,7 @@ class LlamaCpp(Local):
         return ["polystack.providers.llamacpp.doctor"]
 
     async def known(self) -> Known:
+        check_installed()
         if (wanted := reference(self.config.model)) is not None:
             self.config = self.config.at(await asyncio.to_thread(fetch_file, wanted))
         header = self._header = await asyncio.to_thread(header_of, self.config)

@@ -13,15 +13,21 @@ from ..local.families import family
 from ..local.known import TEXT_ONLY, Known
 from .config import Config
 
+NEEDED = ("mlx", "mlx_lm", "jinja2")
 NO_IMAGES = "this model was made for images, but is shown text only: "
 REMEDY = "install it with: pip install 'polystack[mlx]'"
 VISION_REMEDY = "install it with: pip install 'polystack[vlm]'"
 
 
+def check_installed() -> None:
+    """Raises `ConfigError` where MLX is not, or what it needs; imports nothing."""
+    for name in NEEDED:
+        if find_spec(name) is None:
+            raise ConfigError(f"MLX is not installed (No module named {name!r}); {REMEDY}")
+
+
 def look(config: Config) -> Known:
     """Raises `ConfigError` for what can be seen to be missing."""
-    if find_spec("mlx_lm") is None:
-        raise ConfigError(f"MLX is not installed; {REMEDY}")
     if config.builtin:
         return _builtin(config)
     for name in ("config.json", "tokenizer.json"):

@@ -18,7 +18,7 @@ from .adapting import FILES as ADAPTER
 from .adapting import check
 from .config import Config as Settings
 from .engine import Engine
-from .outline import look
+from .outline import check_installed, look
 
 FILES = ("*.json", "*.safetensors", "*.jinja")  # of a repository
 
@@ -37,6 +37,7 @@ class Mlx(Local):
         return ["polystack.providers.mlx.doctor"]
 
     async def known(self) -> Known:
+        check_installed()
         if (wanted := reference(self.config.model)) is not None:
             self.config = self.config.at(await asyncio.to_thread(fetch_folder, wanted, FILES))
         if self.config.adapter is not None:

@@ -9,7 +9,8 @@ from ...runtime.stack import Stack
 def summary(stack: Stack, url: str) -> str:
     """A few lines for a person at a terminal."""
     lines = [f"polystack serves {stack.distribution.name!r} at {url}", ""]
-    lines += [f"  {note}" for note in stack.loaded.notes]
+    if stack.loaded.notes:
+        lines += [*(f"  {note}" for note in stack.loaded.notes), ""]
     lines += ["  protocols", *_rows(_protocols(stack, url)), "", "  models", *_rows(_models(stack))]
     if stack.distribution.aliases:
         lines += ["", "  aliases", *_rows([[k, "->", v] for k, v in _aliases(stack)])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
@@ -15,7 +16,7 @@ from engines import ENDLESS, HELLO, WEATHER, answer, ask, running, settled, text
 
 from polystack.core import ir
 from polystack.core.canon.collect import collect
-from polystack.core.canon.errors import ContextOverflow, InvalidRequest, Overloaded
+from polystack.core.canon.errors import ConfigError, ContextOverflow, InvalidRequest, Overloaded
 from polystack.providers.local.constraints.enforcing import Enforcer
 from polystack.providers.local.job import Job
 from polystack.providers.local.provider import Local
@@ -341,6 +342,19 @@ async def test_an_engine_starts_again_after_it_was_stopped(engine: Start) -> Non
         await provider.stop()
         await provider.start()
         assert await text(provider, ask(HELLO)) == "Hello! How can I help you today?"
+
+
+@pytest.mark.parametrize(
+    ("kind", "package"),
+    [("llamacpp", "llama_cpp"), ("llamacpp", "jinja2"), ("mlx", "mlx_lm"), ("mlx", "jinja2")],
+)
+async def test_an_engine_that_is_not_installed_says_how_it_is(
+    kind: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=rf"'{package}'.*pip install .polystack\[{kind}\]"):
+        async with running(kind):
+            pass
 
 
 async def test_the_model_says_what_it_is(engine: Start) -> None:
