@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 from polystack.core import Stack, ir
@@ -40,13 +41,11 @@ def distribution(setup: Setup, port: int | None = None) -> dict[str, Any]:
     }
 
 
-class Library:
-    """`Stack.generate`: canonical requests in, canonical events out."""
+class Together(ABC):
+    """Prompts that are answered at the same time, on one event loop."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self) -> None:
         self._loop = asyncio.Runner()
-        self._stack = Stack.load(distribution(setup))
-        self._loop.run(self._stack.start())
 
     def run(self, prompts: list[str], tokens: int) -> Sample:
         return self._loop.run(self._all(prompts, tokens))
@@ -55,6 +54,18 @@ class Library:
         began = time.perf_counter()
         answers = await asyncio.gather(*(self._one(text, tokens) for text in prompts))
         return Sample.of(answers, time.perf_counter() - began)
+
+    @abstractmethod
+    async def _one(self, text: str, tokens: int) -> Answer: ...
+
+
+class Library(Together):
+    """`Stack.generate`: canonical requests in, canonical events out."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__()
+        self._stack = Stack.load(distribution(setup))
+        self._loop.run(self._stack.start())
 
     async def _one(self, text: str, tokens: int) -> Answer:
         turn = ir.Turn("user", (ir.Text(text),), at="messages.0")
@@ -69,27 +80,19 @@ class Library:
         raise Refused("the answer has no end")
 
 
-class Bare:
+class Bare(Together):
     """The worker's thread and its engine only: tokens in, tokens out."""
 
     def __init__(self, setup: Setup) -> None:
         from polystack.providers.llamacpp import Config, LlamaCpp
         from polystack.providers.local.worker import Worker
 
-        self._loop = asyncio.Runner()
+        super().__init__()
         provider = LlamaCpp(MODEL, Config.model_validate(config(setup)))
         self._loop.run(provider.known())
         self._engine = provider.engine()
         self._worker = Worker(MODEL, self._engine, setup.slots)
         self._loop.run(self._worker.start())
-
-    def run(self, prompts: list[str], tokens: int) -> Sample:
-        return self._loop.run(self._all(prompts, tokens))
-
-    async def _all(self, prompts: list[str], tokens: int) -> Sample:
-        began = time.perf_counter()
-        answers = await asyncio.gather(*(self._one(text, tokens) for text in prompts))
-        return Sample.of(answers, time.perf_counter() - began)
 
     async def _one(self, text: str, tokens: int) -> Answer:
         from polystack.providers.local.job import Broken, Ended, Job, Token
