@@ -269,8 +269,8 @@ class Histories(Comparing):
         self.tenants[tenant].talks[id] = [texts] if texts else []
 
     def messages(self, count: int) -> tuple[list[Any], list[str]]:
+        numbers = range(self.count + 1, self.count + 1 + count)
         self.count += count
-        numbers = range(self.count - count, self.count)
         said = [f"say {number}" for number in numbers]
         items = [{"role": "user", "content": text} for text in said]
         return items, [f"user: {text}" for text in said]
