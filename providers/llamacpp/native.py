@@ -12,12 +12,12 @@ import ctypes
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...core.canon.errors import ConfigError, StackError
 from ...core.canon.ir import TokenLogprob
+from ..local.installed import lacking
 from ..local.parser import MARKS
 from ..local.sampling import Sampler
 
@@ -35,9 +35,8 @@ _callback: Any = None
 
 def check_installed() -> None:
     """Raises `ConfigError` where the engine is not, or what it needs; imports nothing."""
-    for name in NEEDED:
-        if find_spec(name) is None:
-            raise _missing(f"No module named {name!r}")
+    if (reason := lacking(NEEDED)) is not None:
+        raise _missing(reason)
 
 
 def library() -> Any:

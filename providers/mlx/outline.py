@@ -10,6 +10,7 @@ from typing import Any
 from ...core.canon.errors import ConfigError
 from ..local.config import BUILTIN, CONTEXT
 from ..local.families import family
+from ..local.installed import lacking
 from ..local.known import TEXT_ONLY, Known
 from .config import Config
 
@@ -21,9 +22,8 @@ VISION_REMEDY = "install it with: pip install 'polystack[vlm]'"
 
 def check_installed() -> None:
     """Raises `ConfigError` where MLX is not, or what it needs; imports nothing."""
-    for name in NEEDED:
-        if find_spec(name) is None:
-            raise ConfigError(f"MLX is not installed (No module named {name!r}); {REMEDY}")
+    if (reason := lacking(NEEDED)) is not None:
+        raise ConfigError(f"MLX is not installed ({reason}); {REMEDY}")
 
 
 def look(config: Config) -> Known:

@@ -48,7 +48,7 @@ class Sql(Store):
 
     @abstractmethod
     def dialect(self) -> Dialect:
-        """The database; nothing is connected to yet. Raises `ImportError`, or `ConfigError`."""
+        """The database; nothing is connected to yet. Raises `ConfigError`."""
 
     async def start(self) -> None:
         dialect = self.dialect()
