@@ -40,7 +40,7 @@ class Blocking:
         self._thread = LoopThread(f"stack {stack.distribution.name}")
         try:
             self._thread.run(stack.start())
-        except BaseException:
+        except BaseException:  # nobody else could stop the thread
             self._thread.stop()
             raise
 

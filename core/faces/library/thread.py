@@ -35,7 +35,7 @@ class LoopThread:
         self._begin(job)
         try:
             return job.answer.result()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the work must not go on without its caller
             if not job.answer.done():
                 self._loop.call_soon_threadsafe(job.cancel)
                 wait([job.answer])

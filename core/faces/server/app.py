@@ -103,7 +103,7 @@ class App:
                 raise
             # The client has gone, and there is nobody to answer.
             work.uncancel()
-        except Exception:
+        except Exception:  # whatever it is, the client gets an answer in its protocol
             logger.exception("a request failed")
             await sender.refuse(match, failed())
         finally:

@@ -130,7 +130,7 @@ class Calls:
             await self._refuse(error, document)
         except OSError:
             raise
-        except Exception:
+        except Exception:  # whatever it is, the connection and its other calls go on
             logger.exception("a message failed")
             await self._refuse(failed(), document)
 
